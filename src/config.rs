@@ -1,0 +1,159 @@
+//! config.yaml, read: every value checked, every problem listed, nothing compiled yet.
+//!
+//! One file per section below `config/`.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::format::Format;
+use crate::schedule::Schedule;
+use crate::script::Limits;
+use crate::secret::Secret;
+use crate::signature::{Scheme, Signer};
+use crate::yaml::{At, Node};
+
+/// The whole file.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file as the operator named it.
+    pub file: String,
+    /// The folder relative paths count from.
+    pub dir: PathBuf,
+    pub ingress: Ingress,
+    pub admin: Admin,
+    pub state: State,
+    /// How long a repetition is recognised.
+    pub dedupe: Duration,
+    pub retention: Retention,
+    pub egress: Egress,
+    /// Limits of scripts.
+    pub scripts: Limits,
+    pub sources: Vec<Source>,
+    pub destinations: Vec<Destination>,
+    pub routes: Vec<Route>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Ingress {
+    pub listen: SocketAddr,
+    /// Begins with a slash and does not end with one; empty for `/`.
+    pub base_path: String,
+    /// In bytes.
+    pub max_body: usize,
+    pub trusted_proxies: Vec<IpNet>,
+    /// For the body and the answer, from the end of the headers on.
+    pub request_timeout: Duration,
+    /// For the headers of a request.
+    pub header_timeout: Duration,
+    pub max_connections: usize,
+    /// For finishing what is under way after SIGTERM.
+    pub grace: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub listen: SocketAddr,
+    pub token: Option<Secret>,
+}
+
+/// Where the state lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Sqlite(PathBuf),
+}
+
+#[derive(Debug, Clone)]
+pub struct Retention {
+    pub delivered: Duration,
+    pub dead: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Egress {
+    /// Loopback and private ranges that may be reached; public addresses always may.
+    pub allow: Vec<IpNet>,
+    /// Wins over `allow`.
+    pub deny: Vec<IpNet>,
+    /// Attempts under way at once, over all destinations.
+    pub in_flight: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub name: String,
+    pub at: At,
+    pub adapter: String,
+    pub secrets: Vec<Secret>,
+    /// The last segment of the path, for senders that cannot sign.
+    pub token: Option<Secret>,
+    pub allow_addresses: Vec<IpNet>,
+    /// Accepts whatever comes; has to be typed out.
+    pub open: bool,
+    /// A scheme other than the adapter's.
+    pub scheme: Option<Scheme>,
+    /// `None`: the adapter's own; `Some(None)`: the check is off.
+    pub tolerance: Option<Option<Duration>>,
+    /// Whether the adapter's variants are tried.
+    pub variants: bool,
+    pub templated: bool,
+    pub redact: Vec<(At, String)>,
+    pub kinds: HashMap<String, String>,
+    pub default_branch: Option<String>,
+    /// Mapping overrides, as written.
+    pub map: Option<Node>,
+    pub rate: Option<Rate>,
+    /// A window of its own; for templated bodies it also switches their dedupe on.
+    pub dedupe: Option<Duration>,
+    pub max_body: Option<usize>,
+}
+
+/// So many per span of time; also the size of the bucket.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    pub count: u32,
+    pub per: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Destination {
+    pub name: String,
+    pub at: At,
+    pub url: http::Uri,
+    pub format: Format,
+    pub sign: Signer,
+    pub method: http::Method,
+    /// Values may hold credentials.
+    pub headers: Vec<(http::HeaderName, Secret)>,
+    /// For the whole attempt.
+    pub timeout: Duration,
+    /// For resolving, connecting and the TLS handshake together.
+    pub connect_timeout: Duration,
+    pub retry: Schedule,
+    /// `ordered: object`: deliveries of one object leave one after the other.
+    pub ordered: bool,
+    pub in_flight: usize,
+    pub rate: Option<Rate>,
+    pub tls: Tls,
+}
+
+#[derive(Debug, Clone)]
+pub struct Tls {
+    pub verify: bool,
+    pub ca: Option<PathBuf>,
+    /// Certificate and key.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Route {
+    pub name: String,
+    pub at: At,
+    pub from: Vec<(At, String)>,
+    pub when: Option<Node>,
+    pub script: Option<(At, String)>,
+    pub to: Vec<(At, String)>,
+}

@@ -1,0 +1,3 @@
+//! Arguments in, `ExitCode` out.
+
+fn main() {}

@@ -1,0 +1,24 @@
+//! The nouns of the gateway as plain data: receipt, event, outcome, delivery, attempt.
+//!
+//! No behaviour beyond construction and naming lives here, and nothing here knows a
+//! file, a socket or a clock.
+
+mod delivery;
+mod event;
+mod id;
+mod outcome;
+mod receipt;
+
+pub use delivery::{Attempt, Delivery, DeliveryState, FailureClass, Final};
+pub use event::{Actor, Change, Event, Object};
+pub use id::{DeliveryId, EventId, ParseIdError, ReceiptId};
+pub use outcome::{Decision, Failure, Outcome, Processed, RouteVerdict, Stage};
+pub use receipt::{Dedupe, Masked, Proof, Receipt, Request};
+
+/// A parsed JSON document. Number lexemes and key order are kept as received.
+///
+/// Everything but [`crate::json`] obtains documents through [`crate::json::parse`].
+pub type Json = serde_json::Value;
+
+/// An instant, UTC; shown as RFC 3339.
+pub type Timestamp = jiff::Timestamp;

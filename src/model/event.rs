@@ -1,0 +1,66 @@
+//! The normalised fact in a receipt: one shape for all systems.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventId, Json, Timestamp};
+
+/// What scripts get, the admin API shows and format `event` sends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    pub id: EventId,
+    /// Such as `netbox.object.updated` or `infrahub.branch.merged`.
+    pub r#type: String,
+    /// `created`, `updated`, `deleted`, or what follows the last dot of the type.
+    pub action: String,
+    /// The configured source's name.
+    pub source: String,
+    /// The sending system: `netbox`, `infrahub`, `datagerry`, …
+    pub system: String,
+    /// `None` where the event is about no single object; such an event has no lane.
+    pub object: Option<Object>,
+    pub branch: Option<String>,
+    pub actor: Actor,
+    /// The sender's own time as RFC 3339, or its text where it is no date.
+    pub occurred_at: Option<String>,
+    pub received_at: Timestamp,
+    /// Groups what one action of a user caused.
+    pub correlation_id: Option<String>,
+    pub changes: Vec<Change>,
+    /// `null` where the sender does not tell.
+    pub before: Json,
+    pub after: Json,
+    /// The sender's own representation of the object.
+    pub data: Json,
+    /// The whole body as received (redacted); scripts see it as `event.native`.
+    #[serde(skip)]
+    pub native: Arc<Json>,
+}
+
+/// What an event is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    pub kind: String,
+    pub id: String,
+    pub name: Option<String>,
+    pub url: Option<String>,
+}
+
+/// Who caused it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub id: Option<String>,
+    pub name: Option<String>,
+}
+
+/// One field that differs. Nested fields are dotted; lists are one value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    pub field: String,
+    pub from: Json,
+    pub to: Json,
+    /// `from` and `to` hold only what was removed and added, not the whole value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+}

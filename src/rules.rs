@@ -1,0 +1,62 @@
+//! Everything compiled from files as one immutable value, swapped whole on reload.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::adapter::{Adapter, Settings};
+use crate::config::{self, Config};
+use crate::problem::Problem;
+use crate::route::Match;
+use crate::script::Script;
+use crate::secret::Secret;
+use crate::signature::Verifier;
+
+/// The compiled rules.
+#[derive(Debug)]
+pub struct Rules {
+    /// A short hash over all the files the rules were made of.
+    pub revision: String,
+    pub config: Config,
+    pub sources: HashMap<Arc<str>, Arc<Source>>,
+    pub destinations: HashMap<Arc<str>, Arc<config::Destination>>,
+    /// In the order of the config.
+    pub routes: Vec<Route>,
+}
+
+/// One configured sender, compiled.
+#[derive(Debug)]
+pub struct Source {
+    pub name: Arc<str>,
+    pub adapter: Arc<Adapter>,
+    pub settings: Settings,
+    pub gate: Gate,
+    pub rate: Option<config::Rate>,
+    pub max_body: usize,
+}
+
+/// What a request must prove. All the parts that are set must hold; `open` alone asks nothing.
+#[derive(Debug)]
+pub struct Gate {
+    pub signature: Option<Verifier>,
+    pub token: Option<Secret>,
+    pub addresses: Vec<IpNet>,
+    pub open: bool,
+}
+
+/// One route, compiled.
+#[derive(Debug)]
+pub struct Route {
+    pub name: Arc<str>,
+    pub matches: Match,
+    pub script: Option<Arc<Script>>,
+    pub to: Vec<Arc<config::Destination>>,
+}
+
+impl Rules {
+    /// Loads and compiles a config file with everything it names.
+    pub fn load(_file: &str) -> Result<Self, Vec<Problem>> {
+        todo!()
+    }
+}

@@ -1,0 +1,271 @@
+//! Durable state: receipts, outcomes, deliveries, attempts, lanes, leases. Knows no rules.
+//!
+//! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Attempt, Delivery, DeliveryId, DeliveryState, Final, Outcome, Receipt, ReceiptId, Timestamp,
+};
+
+/// What a store can fail with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Disk full, locked, unreachable: try later. Nothing was written.
+    #[error("the state store is unavailable: {0}")]
+    Unavailable(String),
+    /// The lease ran out and somebody else may hold the delivery now. Nothing was written.
+    #[error("the lease of {0} was lost")]
+    LeaseLost(DeliveryId),
+    /// What is asked for is not there.
+    #[error("there is no {0}")]
+    NotFound(String),
+    /// It is there, but its state does not allow this.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+/// The answer to [`Store::accept`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    New,
+    /// Of that first receipt, whose dedupe key is still remembered.
+    Duplicate(ReceiptId),
+}
+
+/// A delivery that is ours to attempt until the lease runs out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leased {
+    pub delivery: Delivery,
+    /// How many attempts were made before; the next one's number is one more.
+    pub attempts: u32,
+    /// How many of them belong to the current run of the schedule (a manual retry begins a new one).
+    pub tries: u32,
+    /// Shown to [`Store::settle`]; a later lease of the same delivery has another one.
+    pub token: u64,
+}
+
+/// What to claim.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    pub destination: String,
+    pub limit: usize,
+    pub now: Timestamp,
+    pub lease: Duration,
+}
+
+/// The answer to [`Store::claim`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Claimed {
+    pub leased: Vec<Leased>,
+    /// When the next head of a lane (beyond those just leased, and leases apart) is due;
+    /// `None`: nothing waits.
+    pub next_due: Option<Timestamp>,
+}
+
+/// What an attempt led to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    Final(Final, /* why, for dead ones */ Option<String>),
+    Again(Timestamp),
+}
+
+/// One page of a list, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    /// The cursor of the next page.
+    pub next: Option<String>,
+}
+
+/// Which part of a list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PageRequest {
+    pub limit: usize,
+    pub cursor: Option<String>,
+}
+
+/// What became of a receipt as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptStatus {
+    /// Processed; see its events.
+    Processed,
+    /// The mapping, a script or a format failed; a replay tries again.
+    Failed,
+}
+
+/// A line of the list of receipts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ReceiptSummary {
+    pub id: ReceiptId,
+    pub source: String,
+    pub received_at: Timestamp,
+    pub status: ReceiptStatus,
+    pub reason: Option<String>,
+    /// The type, object kind and name of the first event.
+    pub event_type: Option<String>,
+    pub kind: Option<String>,
+    pub name: Option<String>,
+    pub events: u32,
+    pub deliveries: u32,
+    /// How many repetitions were recognised.
+    pub duplicates: u32,
+}
+
+/// Filters of the list of receipts; all that are set must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReceiptFilter {
+    pub source: Option<String>,
+    pub status: Option<ReceiptStatus>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// Only receipts with an outcome of this route that is a delivery.
+    pub route: Option<String>,
+    pub correlation: Option<String>,
+}
+
+/// A receipt with its latest outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredReceipt {
+    pub receipt: Receipt,
+    /// Its `deliveries` are those of all outcomes of the receipt, oldest first.
+    pub outcome: Outcome,
+    pub status: ReceiptStatus,
+    pub duplicates: u32,
+    /// How often it was replayed.
+    pub replays: u32,
+}
+
+/// A line of the list of deliveries; also the head of one shown whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeliverySummary {
+    pub id: DeliveryId,
+    pub receipt: ReceiptId,
+    pub event: crate::model::EventId,
+    pub route: String,
+    pub destination: String,
+    pub lane: Option<String>,
+    pub state: DeliveryState,
+    /// Why it is dead or cancelled.
+    pub reason: Option<String>,
+    pub attempts: u32,
+    pub created_at: Timestamp,
+    /// When the next attempt is due, for pending ones at the head of their lane.
+    pub due_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// The class of the last failure.
+    pub last_class: Option<crate::model::FailureClass>,
+    pub last_status: Option<u16>,
+}
+
+/// Filters of the list of deliveries; all that are set must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DeliveryFilter {
+    pub destination: Option<String>,
+    pub route: Option<String>,
+    pub state: Option<DeliveryState>,
+    pub receipt: Option<ReceiptId>,
+    pub class: Option<crate::model::FailureClass>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+/// A delivery with its attempts, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredDelivery {
+    pub summary: DeliverySummary,
+    pub delivery: Delivery,
+    pub attempts: Vec<Attempt>,
+}
+
+/// How many events ended how. `accepted` equals the sum of the others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Ledger {
+    pub accepted: u64,
+    pub delivered: u64,
+    pub filtered: u64,
+    pub unmatched: u64,
+    pub coalesced: u64,
+    pub superseded: u64,
+    pub dead: u64,
+    pub cancelled: u64,
+    /// Includes events whose script failed and which wait for a replay.
+    pub pending: u64,
+}
+
+/// How long finished things are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    pub delivered: Duration,
+    pub dead: Duration,
+}
+
+/// The contract of a backend. Every method is atomic and, where it writes, durable when it
+/// returns. Methods may be called concurrently.
+#[async_trait]
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Writes receipt, outcome and deliveries in one transaction, unless the dedupe key is
+    /// still remembered. Of many concurrent calls with the same key exactly one is `New`.
+    async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError>;
+
+    /// Leases due heads of free lanes of one destination, oldest due first. Deliveries with
+    /// no lane are always heads. An expired lease counts as none.
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
+
+    /// Records an attempt and what follows from it, and gives the lease back.
+    async fn settle(
+        &self,
+        lease: &Leased,
+        attempt: Attempt,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Gives a lease back without an attempt; it is due as before.
+    async fn release(&self, lease: &Leased) -> Result<(), StoreError>;
+
+    /// Replaces the outcome of a receipt and adds the outcome's deliveries. Pending deliveries of
+    /// earlier outcomes go on.
+    async fn replay(&self, receipt: ReceiptId, outcome: &Outcome) -> Result<(), StoreError>;
+
+    /// Makes a dead or cancelled delivery pending again, due now, with a fresh schedule; a
+    /// pending one becomes due now.
+    async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Ends a pending delivery. `Conflict` while an attempt is under way, or if it ended.
+    async fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError>;
+
+    async fn receipts(
+        &self,
+        filter: ReceiptFilter,
+        page: PageRequest,
+    ) -> Result<Page<ReceiptSummary>, StoreError>;
+
+    async fn receipt(&self, id: ReceiptId) -> Result<StoredReceipt, StoreError>;
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<DeliverySummary>, StoreError>;
+
+    async fn delivery(&self, id: DeliveryId) -> Result<StoredDelivery, StoreError>;
+
+    async fn ledger(&self) -> Result<Ledger, StoreError>;
+
+    /// Pending deliveries per destination.
+    async fn pending(&self) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// Deletes what is finished and old enough, in bounded steps; how many receipts went.
+    async fn purge(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Whether a write could be made now.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Finishes what was begun and closes. Later calls are `Unavailable`.
+    async fn close(&self);
+}
