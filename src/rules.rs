@@ -54,6 +54,9 @@ pub struct Route {
     pub to: Vec<Arc<config::Destination>>,
 }
 
+/// The rules in force, and word of every swap.
+pub type Watch = tokio::sync::watch::Receiver<Arc<Rules>>;
+
 impl Rules {
     /// Loads and compiles a config file with everything it names.
     pub fn load(_file: &str) -> Result<Self, Vec<Problem>> {

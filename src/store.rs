@@ -2,10 +2,12 @@
 //!
 //! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::model::{
     Attempt, Delivery, DeliveryId, DeliveryState, Final, Outcome, Receipt, ReceiptId, Timestamp,
@@ -211,6 +213,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes receipt, outcome and deliveries in one transaction, unless the dedupe key is
     /// still remembered. Of many concurrent calls with the same key exactly one is `New`.
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError>;
+
+    /// Rung (`notify_one`, so a ring while nobody waits is kept) after every write of this process
+    /// that may have made a delivery of the destination claimable. One worker waits on each bell.
+    fn bell(&self, destination: &str) -> Arc<Notify>;
 
     /// Leases due heads of free lanes of one destination, oldest due first. Deliveries with
     /// no lane are always heads. An expired lease counts as none.
