@@ -1,0 +1,130 @@
+//! The end of the stack: a proved request becomes durable, then the sender is answered.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::Full;
+use serde_json::json;
+use tower::{BoxError, Service};
+
+use super::verify::Verified;
+use super::{Shared, front};
+use crate::model::{Outcome, Receipt, ReceiptId};
+use crate::pipeline::{self, Incoming};
+use crate::reply::{self, Rejection};
+use crate::store::Accepted;
+
+/// What the answer said, for the metrics; an extension of the answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Said(pub &'static str);
+
+/// Reads, processes, stores and answers.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    shared: Shared,
+}
+
+impl Intake {
+    pub fn new(shared: Shared) -> Self {
+        Self { shared }
+    }
+}
+
+impl Service<Verified> for Intake {
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, verified: Verified) -> Self::Future {
+        let shared = self.shared.clone();
+        Box::pin(async move { Ok(take_in(shared, verified).await?) })
+    }
+}
+
+async fn take_in(shared: Shared, verified: Verified) -> Result<Response<Full<Bytes>>, Rejection> {
+    let now = shared.clock.now();
+    // Scripts may run for as long as their limit allows: not on the threads that serve sockets.
+    let processed = tokio::task::spawn_blocking(move || process(verified, now)).await;
+    let (receipt, outcome) = processed.map_err(|error| {
+        Rejection::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "an internal error; see the gateway's log",
+        )
+        .because(error.to_string())
+    })??;
+    let accepted = shared.store.accept(&receipt, &outcome).await.map_err(|error| {
+        tracing::warn!(source = &*receipt.source, %error, "a webhook could not be stored, its sender gets 503");
+        front::unavailable().because(error.to_string())
+    })?;
+    log(&receipt, &outcome, accepted);
+    Ok(answer(&receipt, &outcome, accepted))
+}
+
+fn process(verified: Verified, now: crate::model::Timestamp) -> Result<(Receipt, Outcome), Rejection> {
+    let (collected, proof) = verified.into_parts();
+    let incoming = Incoming {
+        id: ReceiptId::new(collected.received_at),
+        received_at: collected.received_at,
+        request: collected.request,
+        body: collected.body,
+        proof,
+    };
+    let (receipt, document) = pipeline::receive(&collected.source, incoming)
+        .map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, "invalid_json", error.to_string()))?;
+    let outcome = pipeline::process(&collected.rules, &collected.source, &receipt, document, now);
+    Ok((receipt, outcome))
+}
+
+fn answer(receipt: &Receipt, outcome: &Outcome, accepted: Accepted) -> Response<Full<Bytes>> {
+    let (said, body) = match accepted {
+        Accepted::New => (
+            "accepted",
+            json!({
+                "status": "accepted",
+                "receipt": receipt.id,
+                "events": outcome.events.len(),
+                "deliveries": outcome.deliveries.len(),
+            }),
+        ),
+        Accepted::Duplicate(first) => ("duplicate", json!({"status": "duplicate", "receipt": first})),
+    };
+    // Always 200, never 202: DATAGERRY takes nothing else for success.
+    let mut response = reply::json(StatusCode::OK, &body);
+    response.extensions_mut().insert(Said(said));
+    response
+}
+
+fn log(receipt: &Receipt, outcome: &Outcome, accepted: Accepted) {
+    let source = &*receipt.source;
+    let proof = &receipt.proof;
+    let variant = proof.variant.as_deref().unwrap_or("-");
+    match (accepted, outcome.first_failure()) {
+        (Accepted::Duplicate(first), _) => {
+            tracing::info!(source, receipt = %first, "duplicate webhook");
+        }
+        (Accepted::New, None) => tracing::info!(
+            source,
+            receipt = %receipt.id,
+            scheme = proof.scheme,
+            variant,
+            events = outcome.events.len(),
+            deliveries = outcome.deliveries.len(),
+            "webhook accepted"
+        ),
+        (Accepted::New, Some(failure)) => tracing::warn!(
+            source,
+            receipt = %receipt.id,
+            place = failure.place.as_deref().unwrap_or("-"),
+            reason = failure.message,
+            "webhook accepted, but it could not be processed; replay it after the fix"
+        ),
+    }
+}
