@@ -1,1 +1,270 @@
-//! app
+//! Wires everything: start, ready, drain. The only place that knows all rooms.
+
+mod trial;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin;
+use crate::clock::{Clock, SystemClock};
+use crate::config::State;
+use crate::egress::Egress;
+use crate::ingress::{self, Draining};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::rules::Rules;
+use crate::serve;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Keep, Store};
+
+pub use trial::try_json;
+
+/// What keeps the gateway from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The config or a file it names is wrong; all mistakes.
+    #[error("{}", listed(.0))]
+    Rules(Vec<Problem>),
+    #[error("could not listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("could not open the state: {0}")]
+    State(String),
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// How often finished things are looked through for old ones.
+const PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct App {
+    /// Where webhooks are taken in.
+    pub ingress: SocketAddr,
+    /// Where operators ask.
+    pub admin: SocketAddr,
+    pub store: Arc<dyn Store>,
+    pub metrics: Arc<Metrics>,
+    rules: Arc<watch::Sender<Arc<Rules>>>,
+    draining: Draining,
+    stop_ingress: CancellationToken,
+    stop_rest: CancellationToken,
+    ingress_task: JoinHandle<()>,
+    rest: Vec<JoinHandle<()>>,
+    egress: Egress,
+}
+
+/// Runs until `shutdown` resolves, then drains.
+pub async fn run(config_file: String, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+    let rules = Rules::load(&config_file).map_err(Error::Rules)?;
+    let app = App::start(rules, Arc::new(SystemClock)).await?;
+    tracing::info!(ingress = %app.ingress, admin = %app.admin, "crossconnect is ready");
+    #[cfg(unix)]
+    let hangups = app.reload_on_hangup();
+    shutdown.await;
+    #[cfg(unix)]
+    hangups.abort();
+    app.drain().await;
+    Ok(())
+}
+
+impl App {
+    /// Opens the state, binds both addresses and starts delivering.
+    pub async fn start(rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let store = open(&rules, clock.clone())?;
+        Self::start_with(rules, clock, store).await
+    }
+
+    /// As [`App::start`], on a store that is open already.
+    pub async fn start_with(
+        rules: Rules,
+        clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
+    ) -> Result<Self, Error> {
+        warn_of(&rules);
+        let rules = Arc::new(rules);
+        let config = &rules.config;
+        let (ingress_listener, ingress) = listen(config.ingress.listen).await?;
+        let (admin_listener, admin) = listen(config.admin.listen).await?;
+        let (swap, watch) = watch::channel(rules.clone());
+        let swap = Arc::new(swap);
+        let metrics = Arc::new(Metrics::default());
+        let shared = ingress::Shared {
+            rules: watch.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            draining: Draining::default(),
+        };
+        let draining = shared.draining.clone();
+        let (stop_ingress, stop_rest) = (CancellationToken::new(), CancellationToken::new());
+        let limits = serve::Limits {
+            max_connections: config.ingress.max_connections,
+            header_timeout: config.ingress.header_timeout,
+            grace: config.ingress.grace,
+        };
+        let ingress_service = ingress::stack(&shared);
+        let ingress_task =
+            spawn(serve::run(ingress_listener, ingress_service, limits.clone(), stop_ingress.clone()));
+        let admin_service = admin::service(operators(shared, swap.clone()));
+        let admin_limits = serve::Limits { max_connections: 256, grace: Duration::from_secs(2), ..limits };
+        let rest = vec![
+            spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
+            spawn(purge(store.clone(), clock.clone(), watch.clone(), stop_rest.clone())),
+        ];
+        let egress = Egress::start(watch, store.clone(), clock, metrics.clone());
+        Ok(Self {
+            ingress,
+            admin,
+            store,
+            metrics,
+            rules: swap,
+            draining,
+            stop_ingress,
+            stop_rest,
+            ingress_task,
+            rest,
+            egress,
+        })
+    }
+
+    /// Swaps the rules whole; addresses and state stay as they are.
+    pub fn swap(&self, rules: Rules) {
+        self.rules.send_replace(Arc::new(rules));
+    }
+
+    /// Not ready, no new connections, answer what is under way, no new attempts, finish those under
+    /// way or give their leases back, close the state. Bounded by the grace period.
+    pub async fn drain(self) {
+        tracing::info!("draining");
+        let grace = self.rules.borrow().config.ingress.grace;
+        self.draining.begin();
+        self.stop_ingress.cancel();
+        let _ = self.ingress_task.await;
+        self.egress.drain(grace).await;
+        self.stop_rest.cancel();
+        for task in self.rest {
+            let _ = task.await;
+        }
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+
+    #[cfg(unix)]
+    fn reload_on_hangup(&self) -> JoinHandle<()> {
+        let swap = self.rules.clone();
+        spawn(async move {
+            use tokio::signal::unix::{SignalKind, signal};
+            let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+            while hangups.recv().await.is_some() {
+                // The outcome is in the log; there is nobody else to tell.
+                let _ = reload(&swap);
+            }
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tasks of the whole process, joined in `drain`")]
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(task)
+}
+
+fn open(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+    match &rules.config.state {
+        State::Sqlite(path) => {
+            let store: Arc<dyn Store> =
+                Sqlite::open(path, clock).map_err(|error| Error::State(error.to_string()))?;
+            Ok(store)
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let failed = |source| Error::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// What an operator should be reminded of at every start.
+fn warn_of(rules: &Rules) {
+    for source in rules.config.sources.iter().filter(|source| source.open) {
+        tracing::warn!(source = source.name, "this source is open: anybody who reaches it may send");
+    }
+    for destination in rules.config.destinations.iter().filter(|destination| !destination.tls.verify) {
+        tracing::warn!(
+            destination = destination.name,
+            "TLS certificates of this destination are not verified"
+        );
+    }
+}
+
+fn operators(ingress: ingress::Shared, swap: Arc<watch::Sender<Arc<Rules>>>) -> admin::Shared {
+    let rules = ingress.rules.clone();
+    let (trial_rules, clock) = (rules.clone(), ingress.clock.clone());
+    admin::Shared {
+        rules,
+        store: ingress.store.clone(),
+        clock: ingress.clock.clone(),
+        metrics: ingress.metrics.clone(),
+        reload: Arc::new(move || reload(&swap)),
+        dry_run: Arc::new(move |request| {
+            let rules = trial_rules.borrow().clone();
+            trial::run(&rules, &request, clock.now())
+        }),
+        ready: Arc::new(move || {
+            let ingress = ingress.clone();
+            Box::pin(async move { ingress::ready(&ingress).await })
+        }),
+    }
+}
+
+/// Loads the config again. With problems the old rules stay in force.
+fn reload(swap: &watch::Sender<Arc<Rules>>) -> Result<Arc<Rules>, String> {
+    let file = swap.borrow().config.file.clone();
+    match Rules::load(&file) {
+        Ok(rules) => {
+            let rules = Arc::new(rules);
+            swap.send_replace(rules.clone());
+            tracing::info!(revision = rules.revision, "rules reloaded");
+            Ok(rules)
+        }
+        Err(problems) => {
+            let problems = listed(&problems);
+            tracing::error!(problems, "the config has problems, the old rules stay in force");
+            Err(problems)
+        }
+    }
+}
+
+/// Deletes what is finished and old enough, again and again.
+async fn purge(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    rules: watch::Receiver<Arc<Rules>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let now = clock.now();
+        let retention = rules.borrow().config.retention.clone();
+        let keep = Keep { delivered: retention.delivered, dead: retention.dead };
+        match store.purge(keep, now).await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(receipts = gone, "old receipts deleted"),
+            Err(error) => tracing::warn!(%error, "could not delete old receipts"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = clock.sleep_until(now + PURGE_EVERY) => {}
+        }
+    }
+}

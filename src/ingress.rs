@@ -8,8 +8,9 @@ mod collect;
 mod front;
 mod identify;
 mod intake;
+mod linger;
 mod rate;
-pub mod verify;
+mod verify;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use hyper::body::Incoming;
 use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+
+pub use front::ready;
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;

@@ -42,6 +42,7 @@ pub mod script;
 pub mod signature;
 // 2: rules
 pub mod config;
+pub mod gate;
 pub mod pipeline;
 pub mod rules;
 // 3: sockets and state

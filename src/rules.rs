@@ -3,15 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
 use crate::adapter::{Adapter, Settings};
 use crate::config::{self, Config};
+use crate::gate::Gate;
 use crate::problem::Problem;
 use crate::route::Match;
 use crate::script::Script;
-use crate::secret::Secret;
-use crate::signature::Verifier;
 
 /// The compiled rules.
 #[derive(Debug)]
@@ -34,15 +31,6 @@ pub struct Source {
     pub gate: Gate,
     pub rate: Option<config::Rate>,
     pub max_body: usize,
-}
-
-/// What a request must prove. All the parts that are set must hold; `open` alone asks nothing.
-#[derive(Debug)]
-pub struct Gate {
-    pub signature: Option<Verifier>,
-    pub token: Option<Secret>,
-    pub addresses: Vec<IpNet>,
-    pub open: bool,
 }
 
 /// One route, compiled.

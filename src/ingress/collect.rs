@@ -14,8 +14,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tower::{BoxError, Layer, Service};
 
-use super::client;
 use super::identify::Identified;
+use super::{client, linger};
 use crate::model::{Request, Timestamp};
 use crate::reply::Rejection;
 use crate::rules::{Rules, Source};
@@ -83,6 +83,7 @@ async fn read(parts: &Parts, mut body: Incoming, limit: usize, within: Duration)
     let announced =
         parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
+        linger::discard(body);
         return Err(too_large());
     }
     let frames = async {
@@ -106,10 +107,14 @@ async fn read(parts: &Parts, mut body: Incoming, limit: usize, within: Duration)
         }
         Ok(bytes.freeze())
     };
-    tokio::time::timeout(within, frames).await.unwrap_or_else(|_| {
+    let read = tokio::time::timeout(within, frames).await.unwrap_or_else(|_| {
         let detail = format!("the body did not arrive within {} s", within.as_secs());
         Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail).close())
-    })
+    });
+    if matches!(&read, Err(refusal) if refusal.code == "too_large") {
+        linger::discard(body);
+    }
+    read
 }
 
 /// Headers that hold somebody's credentials: kept by name only.

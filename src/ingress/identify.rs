@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tower::{BoxError, Layer, Service};
 
 use super::rate::Buckets;
-use super::{Shared, front};
+use super::{Shared, front, linger};
 use crate::model::Timestamp;
 use crate::reply::Rejection;
 use crate::rules::{Rules, Source};
@@ -62,8 +62,9 @@ where
     fn call(&mut self, request: Request<Incoming>) -> Self::Future {
         let rules = self.shared.rules.borrow().clone();
         let now = self.shared.clock.now();
-        match self.identify(rules, request, now) {
-            Ok(identified) => {
+        match self.identify(&rules, &request, now) {
+            Ok((source, token)) => {
+                let identified = Identified { rules, source, token, received_at: now, request };
                 let (metrics, source) = (self.shared.metrics.clone(), identified.source.name.clone());
                 let clock = self.shared.clock.clone();
                 let answer = self.inner.call(identified);
@@ -74,7 +75,10 @@ where
                     answer
                 })
             }
-            Err(rejection) => Box::pin(async move { Err(rejection.into()) }),
+            Err(rejection) => {
+                linger::discard(request.into_body());
+                Box::pin(async move { Err(rejection.into()) })
+            }
         }
     }
 }
@@ -90,10 +94,10 @@ fn label(answer: &Result<Answer, BoxError>) -> &'static str {
 impl<S> Identify<S> {
     fn identify(
         &self,
-        rules: Arc<Rules>,
-        request: Request<Incoming>,
-        received_at: Timestamp,
-    ) -> Result<Identified, Rejection> {
+        rules: &Rules,
+        request: &Request<Incoming>,
+        now: Timestamp,
+    ) -> Result<(Arc<Source>, Option<String>), Rejection> {
         if self.shared.draining.has_begun() {
             return Err(front::draining());
         }
@@ -109,16 +113,16 @@ impl<S> Identify<S> {
             refusal.allow = Some("GET, POST, PUT, PATCH, DELETE");
             return Err(refusal);
         }
-        plain(&request)?;
+        plain(request)?;
         if let Some(rate) = source.rate {
-            self.buckets.take(&source.name, rate, received_at).map_err(|seconds| {
+            self.buckets.take(&source.name, rate, now).map_err(|seconds| {
                 let status = StatusCode::TOO_MANY_REQUESTS;
                 Rejection::new(status, "rate_limited", "this source sends faster than it is allowed to")
                     .retry_after(seconds)
                     .close()
             })?;
         }
-        Ok(Identified { rules, source, token, received_at, request })
+        Ok((source, token))
     }
 }
 

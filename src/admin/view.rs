@@ -1,0 +1,130 @@
+//! How stored and configured things look as JSON. Secrets are left out by construction: every
+//! field shown is named here.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::config;
+use crate::model::Json;
+use crate::store::{DeliverySummary, Ledger, StoredDelivery, StoredReceipt};
+
+/// A body as JSON where it is JSON, else as text.
+fn body(bytes: &Bytes) -> Json {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(bytes)))
+}
+
+/// One receipt whole; `explain` is added by the API.
+pub fn receipt(stored: &StoredReceipt, deliveries: &[DeliverySummary]) -> Value {
+    let receipt = &stored.receipt;
+    json!({
+        "id": receipt.id,
+        "source": &*receipt.source,
+        "received_at": receipt.received_at,
+        "status": stored.status,
+        "reason": stored.outcome.first_failure().map(|failure| &failure.message),
+        "failure": stored.outcome.first_failure(),
+        "request": receipt.request,
+        "proof": receipt.proof,
+        "dedupe": receipt.dedupe.as_ref().map(|dedupe| &dedupe.key),
+        "notes": receipt.notes,
+        "duplicates": stored.duplicates,
+        "replays": stored.replays,
+        "revision": stored.outcome.revision,
+        "events": stored.outcome.events,
+        "deliveries": deliveries,
+        "body": body(&receipt.body),
+    })
+}
+
+/// One delivery whole.
+pub fn delivery(stored: &StoredDelivery) -> Value {
+    let mut view = json!(stored.summary);
+    view["content_type"] = json!(stored.delivery.content_type);
+    view["headers"] = json!(stored.delivery.headers);
+    view["body"] = body(&stored.delivery.body);
+    view["attempts"] = json!(stored.attempts);
+    view
+}
+
+pub fn source(source: &config::Source) -> Value {
+    let mut proofs = Vec::new();
+    if !source.secrets.is_empty() {
+        proofs.push("signature");
+    }
+    if source.token.is_some() {
+        proofs.push("token");
+    }
+    if !source.allow_addresses.is_empty() {
+        proofs.push("address");
+    }
+    if source.open {
+        proofs.push("open");
+    }
+    json!({
+        "name": source.name,
+        "adapter": source.adapter,
+        "proof": proofs,
+        "secrets": source.secrets.len(),
+        "templated": source.templated,
+    })
+}
+
+pub fn route(route: &config::Route) -> Value {
+    let texts =
+        |list: &[(crate::yaml::At, String)]| list.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>();
+    json!({
+        "name": route.name,
+        "from": texts(&route.from),
+        "when": route.when.as_ref().map(crate::yaml::Node::to_json),
+        "script": route.script.as_ref().map(|(_, file)| file),
+        "to": texts(&route.to),
+    })
+}
+
+pub fn destination(destination: &config::Destination, pending: u64) -> Value {
+    json!({
+        "name": destination.name,
+        "url": destination.url.to_string(),
+        "method": destination.method.as_str(),
+        "sign": destination.sign.scheme.name(),
+        "ordered": destination.ordered,
+        "in_flight": destination.in_flight,
+        "tls_verify": destination.tls.verify,
+        "pending": pending,
+    })
+}
+
+/// Appends what is counted in the store to the exposition, before its end marker.
+pub fn gauges(text: &mut String, ledger: &Ledger, pending: &[(String, u64)]) {
+    if let Some(body) = text.strip_suffix("# EOF\n") {
+        text.truncate(body.len());
+    }
+    text.push_str(
+        "# HELP crossconnect_events Events by how they ended; accepted equals the sum of the others.\n",
+    );
+    text.push_str("# TYPE crossconnect_events gauge\n");
+    let states = [
+        ("accepted", ledger.accepted),
+        ("delivered", ledger.delivered),
+        ("filtered", ledger.filtered),
+        ("unmatched", ledger.unmatched),
+        ("coalesced", ledger.coalesced),
+        ("superseded", ledger.superseded),
+        ("dead", ledger.dead),
+        ("cancelled", ledger.cancelled),
+        ("pending", ledger.pending),
+    ];
+    // Writing into a `String` cannot fail.
+    for (state, count) in states {
+        let _ = writeln!(text, "crossconnect_events{{state=\"{state}\"}} {count}");
+    }
+    text.push_str("# HELP crossconnect_pending Deliveries that wait, by destination.\n");
+    text.push_str("# TYPE crossconnect_pending gauge\n");
+    for (destination, count) in pending {
+        let name = destination.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = writeln!(text, "crossconnect_pending{{destination=\"{name}\"}} {count}");
+    }
+    text.push_str("# EOF\n");
+}

@@ -1,0 +1,131 @@
+//! The dry run: what a request would lead to, and the exact requests that would leave.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+use crate::admin::Try;
+use crate::egress;
+use crate::model::{Outcome, Proof, Receipt, ReceiptId, Request, Timestamp};
+use crate::pipeline::{self, Incoming};
+use crate::rules::{Rules, Source};
+use crate::signature::Signer;
+
+/// See [`run`]; for the command line.
+pub fn try_json(
+    rules: &Rules,
+    source: &str,
+    method: &str,
+    headers: &[(String, String)],
+    body: Bytes,
+    sign: bool,
+    now: Timestamp,
+) -> Result<Value, String> {
+    let request =
+        Try { source: source.to_owned(), method: method.to_owned(), headers: headers.to_vec(), body, sign };
+    run(rules, &request, now)
+}
+
+/// Runs a request through the rules without storing or sending anything. A request that would not
+/// be verified is processed all the same, and `verified` says why it would be refused.
+pub fn run(rules: &Rules, request: &Try, now: Timestamp) -> Result<Value, String> {
+    let source = rules.sources.get(request.source.as_str()).ok_or_else(|| {
+        let names: Vec<&str> = rules.config.sources.iter().map(|source| source.name.as_str()).collect();
+        format!("there is no source `{}`; {}", request.source, crate::yaml::nearest(&request.source, &names))
+    })?;
+    let id = ReceiptId::new(now);
+    let mut headers = map(&request.headers)?;
+    if request.sign {
+        sign(source, id, request, now, &mut headers);
+    }
+    let token = source.gate.token.as_ref().filter(|_| request.sign).map(|token| token.expose().to_owned());
+    let proved = source.gate.prove(&headers, token.as_deref(), None, &request.body, now);
+    let verified = match &proved {
+        Ok(proof) => json!(proof),
+        Err(cause) => json!({"error": cause.to_string()}),
+    };
+    let incoming = Incoming {
+        id,
+        received_at: now,
+        request: facts(request, &headers),
+        body: request.body.clone(),
+        proof: proved.unwrap_or(Proof { scheme: "none".to_owned(), variant: None, secret: None }),
+    };
+    let (receipt, document) = pipeline::receive(source, incoming)
+        .map_err(|error| format!("the sender would get 400 invalid_json: {error}"))?;
+    let outcome = pipeline::process(rules, source, &receipt, document, now);
+    Ok(shown(rules, &verified, &receipt, &outcome, now))
+}
+
+fn map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let bad = || format!("`{name}: …` is no valid header");
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| bad())?;
+        map.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| bad())?);
+    }
+    Ok(map)
+}
+
+/// Adds the signature that the source's sender would send, with the first configured secret.
+fn sign(source: &Source, id: ReceiptId, request: &Try, now: Timestamp, headers: &mut HeaderMap) {
+    let Some(verifier) = &source.gate.signature else { return };
+    let signer = Signer { scheme: verifier.scheme.clone(), secrets: verifier.secrets.clone() };
+    for (name, value) in signer.sign(&id.to_string(), now.as_second(), &request.body) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn facts(request: &Try, headers: &HeaderMap) -> Request {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Request {
+        method: request.method.clone(),
+        path: format!("/hooks/{}", request.source),
+        query: None,
+        headers: headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
+        client: None,
+    }
+}
+
+fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, now: Timestamp) -> Value {
+    let routes: Vec<Value> = outcome
+        .events
+        .iter()
+        .flat_map(|processed| {
+            processed.routes.iter().map(|verdict| {
+                let mut line = json!(verdict);
+                line["event"] = json!(processed.event.id);
+                line
+            })
+        })
+        .collect();
+    let requests: Vec<Value> = outcome
+        .deliveries
+        .iter()
+        .filter_map(|delivery| {
+            let destination = rules.destinations.get(delivery.destination.as_str())?;
+            let preview = egress::preview(destination, delivery, now);
+            Some(json!({
+                "delivery": delivery.id,
+                "destination": delivery.destination,
+                "route": delivery.route,
+                "lane": delivery.lane,
+                "method": preview.method,
+                "url": preview.url,
+                "headers": preview.headers,
+                "body": String::from_utf8_lossy(&preview.body),
+            }))
+        })
+        .collect();
+    json!({
+        "verified": verified,
+        "dedupe": receipt.dedupe,
+        "notes": receipt.notes,
+        "events": outcome.events.iter().map(|processed| &processed.event).collect::<Vec<_>>(),
+        "routes": routes,
+        "requests": requests,
+        "failure": outcome.first_failure(),
+    })
+}
