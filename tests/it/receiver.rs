@@ -1,0 +1,119 @@
+//! A recording receiver on loopback that answers as it is told.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use crossconnect::serve::{self, Limits};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Received {
+    pub method: String,
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// What was answered.
+    pub status: u16,
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+type Plan = Arc<dyn Fn(usize, &Received) -> u16 + Send + Sync>;
+
+#[derive(Clone)]
+pub struct Receiver {
+    pub addr: SocketAddr,
+    log: Arc<Mutex<Vec<Received>>>,
+    plan: Arc<Mutex<Plan>>,
+    stop: CancellationToken,
+}
+
+impl Receiver {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let receiver = Self {
+            addr,
+            log: Arc::default(),
+            plan: Arc::new(Mutex::new(Arc::new(|_, _| 200))),
+            stop: CancellationToken::new(),
+        };
+        let seen = receiver.clone();
+        let service = tower::service_fn(move |request: Request<Incoming>| {
+            let seen = seen.clone();
+            async move { Ok::<_, Infallible>(seen.take(request).await) }
+        });
+        let limits = Limits {
+            max_connections: 10_000,
+            header_timeout: Duration::from_secs(60),
+            grace: Duration::from_millis(100),
+        };
+        tokio::spawn(serve::run(listener, service, limits, receiver.stop.clone()));
+        receiver
+    }
+
+    /// The status of the n-th request (from 0).
+    pub fn answer(&self, plan: impl Fn(usize, &Received) -> u16 + Send + Sync + 'static) {
+        *self.plan.lock().unwrap() = Arc::new(plan);
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.log.lock().unwrap().clone()
+    }
+
+    async fn take(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (parts, mut body) = request.into_parts();
+        let mut bytes = BytesMut::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            if let Ok(data) = frame.into_data() {
+                bytes.extend_from_slice(&data);
+            }
+        }
+        let mut received = Received {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            headers: parts.headers,
+            body: bytes.freeze(),
+            status: 0,
+        };
+        let plan = self.plan.lock().unwrap().clone();
+        let status = {
+            let mut log = self.log.lock().unwrap();
+            received.status = plan(log.len(), &received);
+            let status = received.status;
+            log.push(received);
+            status
+        };
+        let mut response = Response::new(Full::from("seen"));
+        *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        response
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // The last one but the service's own.
+        if Arc::strong_count(&self.log) <= 2 {
+            self.stop.cancel();
+        }
+    }
+}
