@@ -7,6 +7,8 @@
 mod parser;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::any_json;
 
 use std::borrow::Cow;
 use std::ops::Range;
