@@ -1,18 +1,33 @@
 //! All bytes-level cryptography: how a message is signed, and how a signature is proved.
 //!
-//! Pure: bytes, headers and an instant in, a proof or a refusal out.
+//! Pure: bytes, headers and an instant in, a proof or a refusal out. Nothing here stores,
+//! answers or logs, and no error shows a secret.
+
+mod doctor;
+mod envelope;
+mod key;
+mod python;
+mod recipe;
+#[cfg(test)]
+mod tests;
+mod variant;
+mod verify;
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::HeaderName;
 
-use crate::model::{Proof, Timestamp};
 use crate::secret::Secret;
+
+pub use doctor::{Diagnosis, Finding, diagnose};
+pub use variant::EMPTY_AS_BRACES;
 
 /// How a message is signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
-    /// <https://www.standardwebhooks.com>: keys are `whsec_` + base64, or raw text.
+    /// <https://www.standardwebhooks.com>: keys are `whsec_` + base64, or raw text. A secret
+    /// without the prefix signs as text; a signature by its base64-decoded form is accepted too,
+    /// as the libraries of that scheme make it.
     StandardWebhooks,
     /// `X-Hook-Signature`: hex HMAC-SHA512 over the body.
     Netbox,
@@ -24,6 +39,31 @@ pub enum Scheme {
     None,
 }
 
+impl Scheme {
+    /// As it stands in configs and proofs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::StandardWebhooks => "standard-webhooks",
+            Self::Netbox => "netbox",
+            Self::Infrahub => "infrahub",
+            Self::Github => "github",
+            Self::Custom(_) => "custom",
+            Self::None => "none",
+        }
+    }
+
+    /// The scheme of a name; none for `custom`, which needs more than its name.
+    pub fn parse(name: &str) -> Option<Self> {
+        let simple = [Self::StandardWebhooks, Self::Netbox, Self::Infrahub, Self::Github, Self::None];
+        simple.into_iter().find(|scheme| scheme.name() == name)
+    }
+
+    /// The header that carries the signature.
+    pub fn signature_header(&self) -> Option<&str> {
+        self.recipe().map(|recipe| recipe.header)
+    }
+}
+
 /// An operator-described scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Custom {
@@ -33,8 +73,26 @@ pub struct Custom {
     pub header: String,
     /// What stands before the encoded signature, such as `sha256=`.
     pub prefix: String,
-    /// What is signed: a text with `{body}`, `{id}`, `{timestamp}` in it.
+    /// What is signed: a text with `{body}`, `{id}`, `{timestamp}` in it; the latter two come
+    /// from the headers `webhook-id` and `webhook-timestamp`.
     pub over: String,
+}
+
+impl Custom {
+    /// What is wrong with the description, for the operator.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if HeaderName::from_bytes(self.header.as_bytes()).is_err() {
+            problems.push(format!("{:?} is no name of a header", self.header));
+        }
+        if !self.prefix.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            problems.push("the prefix must be visible ASCII".to_owned());
+        }
+        if !self.over.contains("{body}") {
+            problems.push("`over` does not contain {body}: the signature would prove nothing".to_owned());
+        }
+        problems
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +120,7 @@ pub enum Variant {
     PythonStr,
 }
 
-/// Signs what leaves.
+/// Signs what leaves, by `sign`.
 #[derive(Debug, Clone)]
 pub struct Signer {
     pub scheme: Scheme,
@@ -70,15 +128,7 @@ pub struct Signer {
     pub secrets: Vec<Secret>,
 }
 
-impl Signer {
-    /// The headers to add: `webhook-id` and `webhook-timestamp` with every scheme, and the
-    /// signature's own. `timestamp` is in Unix seconds.
-    pub fn sign(&self, _id: &str, _timestamp: i64, _body: &[u8]) -> Vec<(String, String)> {
-        todo!()
-    }
-}
-
-/// Proves what comes in.
+/// Proves what comes in, by `verify`.
 #[derive(Debug, Clone)]
 pub struct Verifier {
     pub scheme: Scheme,
@@ -115,12 +165,5 @@ impl Refusal {
             Self::Stale { .. } => "stale",
             Self::Mismatch => "mismatch",
         }
-    }
-}
-
-impl Verifier {
-    /// Checks the raw bytes, then the variants. All compares are constant-time.
-    pub fn verify(&self, _headers: &HeaderMap, _body: &[u8], _now: Timestamp) -> Result<Proof, Refusal> {
-        todo!()
     }
 }

@@ -1,0 +1,99 @@
+//! Proving what came in, and signing what leaves.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use subtle::ConstantTimeEq;
+
+use super::envelope::Envelope;
+use super::recipe::{ID, Message, Recipe, TIMESTAMP};
+use super::{Refusal, Scheme, Signer, Verifier, variant};
+use crate::model::{Proof, Timestamp};
+
+/// A key and the place of its secret in the list.
+type Key<'a> = (usize, Cow<'a, [u8]>);
+
+impl Signer {
+    /// The headers to add: `webhook-id` and `webhook-timestamp` with every scheme, and the
+    /// signature's own. `timestamp` is in Unix seconds.
+    ///
+    /// Standard Webhooks messages carry a signature of every secret, the others one of the first.
+    pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Vec<(String, String)> {
+        let timestamp = timestamp.to_string();
+        let mut headers = vec![(ID.to_owned(), id.to_owned()), (TIMESTAMP.to_owned(), timestamp.clone())];
+        let Some(recipe) = self.scheme.recipe() else { return headers };
+        let many = if self.scheme == Scheme::StandardWebhooks { self.secrets.len() } else { 1 };
+        let message = Message { id, timestamp: &timestamp, body };
+        let written = |secret| recipe.written(&recipe.tag(&self.scheme.signing_key(secret), &message));
+        let signatures: Vec<String> = self.secrets.iter().take(many).map(written).collect();
+        if !signatures.is_empty() {
+            headers.push((recipe.header.to_owned(), signatures.join(" ")));
+        }
+        headers
+    }
+}
+
+impl Verifier {
+    /// Checks the raw bytes, then the variants. All compares are constant-time.
+    ///
+    /// A verifier without a scheme ([`Scheme::None`]) or without a secret accepts nothing: a
+    /// source that is open, or proved otherwise, has no verifier.
+    ///
+    /// # Errors
+    /// The first reason found; the sender must not learn which.
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Proof, Refusal> {
+        let recipe = self.scheme.recipe().ok_or(Refusal::Mismatch)?;
+        let envelope = Envelope::read(&recipe, headers)?;
+        self.check_age(&envelope, now)?;
+        let keys = self.keys();
+        if let Some(secret) = matching(&recipe, &keys, &envelope, body) {
+            return Ok(self.proof("raw", secret));
+        }
+        for (name, text) in variant::texts(body, &self.variants) {
+            if let Some(secret) = matching(&recipe, &keys, &envelope, text.as_bytes()) {
+                return Ok(self.proof(name, secret));
+            }
+        }
+        Err(Refusal::Mismatch)
+    }
+
+    fn check_age(&self, envelope: &Envelope<'_>, now: Timestamp) -> Result<(), Refusal> {
+        let (Some(seconds), Some(tolerance)) = (envelope.seconds, self.tolerance) else { return Ok(()) };
+        let off_by = now.as_second() - seconds;
+        match off_by.unsigned_abs() > tolerance.as_secs() {
+            true => Err(Refusal::Stale { off_by, tolerance: tolerance.as_secs() }),
+            false => Ok(()),
+        }
+    }
+
+    fn keys(&self) -> Vec<Key<'_>> {
+        let secrets = self.secrets.iter().enumerate();
+        secrets
+            .flat_map(|(place, secret)| {
+                self.scheme.verifying_keys(secret).into_iter().map(move |key| (place, key))
+            })
+            .collect()
+    }
+
+    fn proof(&self, variant: &str, secret: usize) -> Proof {
+        Proof {
+            scheme: self.scheme.name().to_owned(),
+            variant: Some(variant.to_owned()),
+            secret: Some(secret),
+        }
+    }
+}
+
+/// The first secret that made one of the signatures. Every pair is compared, whatever was found.
+fn matching(recipe: &Recipe<'_>, keys: &[Key<'_>], envelope: &Envelope<'_>, text: &[u8]) -> Option<usize> {
+    let message = envelope.message(text);
+    let mut found = None;
+    for (place, key) in keys {
+        let right = recipe.tag(key, &message);
+        for given in &envelope.tags {
+            let same = bool::from(right.ct_eq(given));
+            found = found.or(same.then_some(*place));
+        }
+    }
+    found
+}
