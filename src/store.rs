@@ -1,6 +1,9 @@
 //! Durable state: receipts, outcomes, deliveries, attempts, lanes, leases. Knows no rules.
 //!
-//! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it.
+//! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it. Instants are
+//! kept to the microsecond.
+
+pub mod sqlite;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +22,15 @@ pub enum StoreError {
     /// Disk full, locked, unreachable: try later. Nothing was written.
     #[error("the state store is unavailable: {0}")]
     Unavailable(String),
-    /// The lease ran out and somebody else may hold the delivery now. Nothing was written.
+    /// The lease ran out and somebody else holds the delivery now, or it was ended meanwhile.
+    /// Nothing was written.
     #[error("the lease of {0} was lost")]
     LeaseLost(DeliveryId),
     /// What is asked for is not there.
     #[error("there is no {0}")]
     NotFound(String),
-    /// It is there, but its state does not allow this.
+    /// It is there, but its state does not allow this; or what is asked contradicts itself, such
+    /// as a cursor that is none. Nothing was written.
     #[error("{0}")]
     Conflict(String),
 }
@@ -63,15 +68,18 @@ pub struct Claim {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Claimed {
     pub leased: Vec<Leased>,
-    /// When the next head of a lane (beyond those just leased, and leases apart) is due;
-    /// `None`: nothing waits.
+    /// When to ask again at the latest (the bell may ring before): the next head of a lane beyond
+    /// those just leased is due, or a lease given earlier runs out. It lies in the past where
+    /// `limit` left something due behind. `None`: nothing waits.
     pub next_due: Option<Timestamp>,
 }
 
 /// What an attempt led to.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {
-    Final(Final, /* why, for dead ones */ Option<String>),
+    /// It is over; the text says why (for dead ones).
+    Final(Final, Option<String>),
+    /// It is due again then. Its lane waits with it.
     Again(Timestamp),
 }
 
@@ -86,7 +94,9 @@ pub struct Page<T> {
 /// Which part of a list.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PageRequest {
+    /// 0 means 50; more than 500 means 500.
     pub limit: usize,
+    /// `next` of the page before, with the same filter; anything else is a `Conflict`.
     pub cursor: Option<String>,
 }
 
@@ -108,10 +118,11 @@ pub struct ReceiptSummary {
     pub received_at: Timestamp,
     pub status: ReceiptStatus,
     pub reason: Option<String>,
-    /// The type, object kind and name of the first event.
+    /// The type, object kind and name of the first event of the latest outcome that had one.
     pub event_type: Option<String>,
     pub kind: Option<String>,
     pub name: Option<String>,
+    /// How many events it yielded so far.
     pub events: u32,
     pub deliveries: u32,
     /// How many repetitions were recognised.
@@ -123,7 +134,9 @@ pub struct ReceiptSummary {
 pub struct ReceiptFilter {
     pub source: Option<String>,
     pub status: Option<ReceiptStatus>,
+    /// Received then or later.
     pub since: Option<Timestamp>,
+    /// Received before.
     pub until: Option<Timestamp>,
     /// Only receipts with an outcome of this route that is a delivery.
     pub route: Option<String>,
@@ -134,7 +147,8 @@ pub struct ReceiptFilter {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredReceipt {
     pub receipt: Receipt,
-    /// Its `deliveries` are those of all outcomes of the receipt, oldest first.
+    /// Its `deliveries` are those of all outcomes of the receipt, oldest first. `native` of its
+    /// events is not kept here (it is the receipt's body) and is `null`.
     pub outcome: Outcome,
     pub status: ReceiptStatus,
     pub duplicates: u32,
@@ -171,12 +185,15 @@ pub struct DeliveryFilter {
     pub route: Option<String>,
     pub state: Option<DeliveryState>,
     pub receipt: Option<ReceiptId>,
+    /// The class of the last failure.
     pub class: Option<crate::model::FailureClass>,
+    /// Created then or later.
     pub since: Option<Timestamp>,
+    /// Created before.
     pub until: Option<Timestamp>,
 }
 
-/// A delivery with its attempts, oldest first.
+/// A delivery with its attempts, oldest first; only the last 50 are kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredDelivery {
     pub summary: DeliverySummary,
@@ -184,7 +201,14 @@ pub struct StoredDelivery {
     pub attempts: Vec<Attempt>,
 }
 
-/// How many events ended how. `accepted` equals the sum of the others.
+/// How many events ended how, since the beginning (retention takes nothing back). `accepted`
+/// equals the sum of the others.
+///
+/// An event is pending while one of its deliveries is, or while a route's verdict is `Failed`.
+/// Else it is the first that holds of: dead (a delivery is), cancelled, delivered, superseded,
+/// filtered (a route dropped it, or routed it to nowhere), unmatched. A replay or a retry moves it
+/// back to pending and counts nothing twice. An event whose failed verdict nobody replayed before
+/// retention took the receipt becomes dead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     pub accepted: u64,
@@ -199,10 +223,12 @@ pub struct Ledger {
     pub pending: u64,
 }
 
-/// How long finished things are kept.
+/// How long finished receipts are kept, counted from the end of their last delivery, or, where
+/// there was none, from their last processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
     pub delivered: Duration,
+    /// For those with a dead or cancelled delivery or a failed outcome.
     pub dead: Duration,
 }
 
@@ -211,18 +237,26 @@ pub struct Keep {
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes receipt, outcome and deliveries in one transaction, unless the dedupe key is
-    /// still remembered. Of many concurrent calls with the same key exactly one is `New`.
+    /// still remembered at the receipt's `received_at`. Of many concurrent calls with the same key
+    /// exactly one is `New`. A key is remembered for its window from the first receipt on, even if
+    /// that receipt was deleted meanwhile. `Conflict`: the receipt's id is taken, or a delivery
+    /// names an event that the outcome does not have.
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError>;
 
     /// Rung (`notify_one`, so a ring while nobody waits is kept) after every write of this process
-    /// that may have made a delivery of the destination claimable. One worker waits on each bell.
+    /// that may have made a delivery of the destination claimable or changed when one is due. One
+    /// worker waits on each bell; it claims once after it got the bell, as earlier writes rang none.
     fn bell(&self, destination: &str) -> Arc<Notify>;
 
-    /// Leases due heads of free lanes of one destination, oldest due first. Deliveries with
-    /// no lane are always heads. An expired lease counts as none.
+    /// Leases due heads of free lanes of one destination, oldest due first. The head of a lane is
+    /// its oldest pending delivery; deliveries with no lane are always heads. An expired lease
+    /// counts as none. Where fresh deliveries (no tries yet) and retries compete for `limit`, each
+    /// get half of it, and an odd place goes to a fresh one (with a limit of 1, to either by chance).
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
 
-    /// Records an attempt and what follows from it, and gives the lease back.
+    /// Records an attempt and what follows from it, and gives the lease back. A lease that ran out
+    /// still settles as long as nobody claimed the delivery (or its lane) since. After
+    /// `Unavailable` the lease is still held, and settling may be tried again.
     async fn settle(
         &self,
         lease: &Leased,
@@ -231,15 +265,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Gives a lease back without an attempt; it is due as before.
+    /// Gives a lease back without an attempt; the delivery is due as before.
     async fn release(&self, lease: &Leased) -> Result<(), StoreError>;
 
-    /// Replaces the outcome of a receipt and adds the outcome's deliveries. Pending deliveries of
-    /// earlier outcomes go on.
+    /// Replaces the outcome of a receipt, adds the events that are new (by id) and the outcome's
+    /// deliveries, which must all be new. Pending deliveries of earlier outcomes go on. Events that
+    /// the outcome no longer has keep their deliveries but wait for no replay any more, unless the
+    /// whole outcome is a failure.
     async fn replay(&self, receipt: ReceiptId, outcome: &Outcome) -> Result<(), StoreError>;
 
     /// Makes a dead or cancelled delivery pending again, due now, with a fresh schedule; a
-    /// pending one becomes due now.
+    /// pending one becomes due now. In its lane it stands where it stood: before later ones, which
+    /// wait for it from then on, except one whose attempt is under way. `Conflict`: it was
+    /// delivered or superseded.
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a pending delivery. `Conflict` while an attempt is under way, or if it ended.
@@ -266,12 +304,13 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Pending deliveries per destination.
     async fn pending(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
-    /// Deletes what is finished and old enough, in bounded steps; how many receipts went.
+    /// Deletes what is finished and old enough, in bounded steps that let other writes between
+    /// them, and dedupe keys whose window is over; how many receipts went.
     async fn purge(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Whether a write could be made now.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// Finishes what was begun and closes. Later calls are `Unavailable`.
+    /// Finishes what was begun and closes. Later calls are `Unavailable`. May be called again.
     async fn close(&self);
 }

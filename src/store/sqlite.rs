@@ -1,0 +1,265 @@
+//! The embedded backend: one SQLite file, one writer thread with group commit, one reader thread.
+//!
+//! Only one process serves a file, so leases live in the writer's memory and end with it. The
+//! caller serialises and decodes; the writer only binds, steps and commits.
+
+mod accept;
+mod bells;
+mod claim;
+mod desk;
+mod draft;
+mod lease;
+mod line;
+mod list;
+mod migrate;
+mod open;
+mod purge;
+mod reader;
+mod row;
+mod settle;
+mod show;
+mod tally;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, oneshot};
+
+use self::bells::Bells;
+use self::claim::RawClaimed;
+use self::desk::{Desk, Fault};
+use self::draft::{OutcomeDraft, ReceiptDraft};
+use self::line::{Line, closed};
+use self::reader::Reader;
+use self::row::micros;
+use self::settle::{LeaseKey, SettleDraft};
+use self::writer::{Job, Kind, Work, Writer};
+use super::{
+    Accepted, Claim, Claimed, DeliveryFilter, DeliverySummary, Keep, Leased, Ledger, Page, PageRequest,
+    ReceiptFilter, ReceiptSummary, Settlement, Store, StoreError, StoredDelivery, StoredReceipt,
+};
+use crate::clock::Clock;
+use crate::model::{Attempt, DeliveryId, Outcome, Receipt, ReceiptId, Timestamp};
+
+pub use self::open::OpenError;
+
+/// The bounds of an open file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How many writes may wait for the writer.
+    pub queue: usize,
+    /// How long a call waits for a place among them before it is `Unavailable`.
+    pub queue_wait: Duration,
+    /// How long a batch waits for a lock that another program has on the file.
+    pub busy_timeout: Duration,
+    /// How big the file may become; at that size it counts as a full disk. `None`: as the disk.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            queue: 2048,
+            queue_wait: Duration::from_secs(2),
+            busy_timeout: Duration::from_secs(1),
+            max_bytes: None,
+        }
+    }
+}
+
+/// How many questions may wait for the reader.
+const QUESTIONS: usize = 128;
+
+/// The embedded store. Dropping it closes it.
+#[derive(Debug)]
+pub struct Sqlite {
+    threads: Arc<Threads>,
+    bells: Arc<Bells>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What serves the file.
+#[derive(Debug)]
+struct Threads {
+    writer: Line<Box<dyn Job>>,
+    reader: Reader,
+    /// Kept until both ended.
+    lock: Mutex<Option<std::fs::File>>,
+}
+
+impl Threads {
+    /// Waits for both and lets the file go. Blocks. The reader ends first, so that the writer can
+    /// fold the write-ahead log into the file.
+    fn end(&self) {
+        self.reader.hang_up();
+        self.reader.join();
+        self.writer.hang_up();
+        self.writer.join();
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Sqlite {
+    /// Opens a state file, creating it and its folder where missing, with the usual bounds. Blocks.
+    pub fn open(file: &Path, clock: Arc<dyn Clock>) -> Result<Arc<Self>, OpenError> {
+        Self::open_with(file, clock, Settings::default())
+    }
+
+    /// The same with other bounds.
+    pub fn open_with(file: &Path, clock: Arc<dyn Clock>, settings: Settings) -> Result<Arc<Self>, OpenError> {
+        let Settings { queue, queue_wait, busy_timeout, max_bytes } = settings;
+        let opened = open::open(file, busy_timeout, max_bytes)?;
+        let no_threads = |cause| OpenError::Threads { file: file.to_owned(), cause };
+        let bells = Arc::new(Bells::default());
+        let writer = Writer::new(Desk::new(opened.writer), Arc::clone(&bells));
+        let threads = Threads {
+            writer: Line::spawn("store-writer", queue, queue_wait, move |jobs| writer.serve(jobs))
+                .map_err(no_threads)?,
+            reader: Reader::spawn(opened.reader, QUESTIONS, queue_wait).map_err(no_threads)?,
+            lock: Mutex::new(Some(opened.lock)),
+        };
+        Ok(Arc::new(Self { threads: Arc::new(threads), bells, clock }))
+    }
+
+    /// Has the writer do something and waits until it is committed.
+    async fn write<T: Send + 'static>(
+        &self,
+        kind: Kind,
+        task: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (work, answer) = Work::new(kind, task);
+        self.hand_over(work, answer).await
+    }
+
+    async fn hand_over<T: Send + 'static>(
+        &self,
+        work: Work<T>,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.threads.writer.put(Box::new(work)).await?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.threads.end();
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
+        let outcome = OutcomeDraft::new(outcome, Some(&receipt.body))?;
+        let receipt = ReceiptDraft::new(receipt)?;
+        self.write(Kind::MayBreak, move |desk| accept::accept(desk, &receipt, &outcome)).await
+    }
+
+    fn bell(&self, destination: &str) -> Arc<Notify> {
+        self.bells.of(destination)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        let wanted = claim.into();
+        let (work, answer) = Work::new(Kind::Looks, move |desk: &mut Desk| claim::claim(desk, &wanted));
+        self.hand_over(work.if_lost(RawClaimed::give_back), answer).await?.decode()
+    }
+
+    async fn settle(
+        &self,
+        lease: &Leased,
+        attempt: Attempt,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let draft = SettleDraft::new(lease, &attempt, settlement, now)?;
+        let (work, answer) = Work::new(Kind::Writes, move |desk: &mut Desk| settle::settle(desk, draft));
+        self.hand_over(work.surely(), answer).await
+    }
+
+    async fn release(&self, lease: &Leased) -> Result<(), StoreError> {
+        let key = LeaseKey::of(lease);
+        let (work, answer) = Work::new(Kind::Looks, move |desk: &mut Desk| settle::release(desk, key));
+        self.hand_over(work.surely(), answer).await
+    }
+
+    async fn replay(&self, receipt: ReceiptId, outcome: &Outcome) -> Result<(), StoreError> {
+        let outcome = OutcomeDraft::new(outcome, None)?;
+        let now = micros(self.clock.now());
+        self.write(Kind::MayBreak, move |desk| accept::replay(desk, receipt, &outcome, now)).await
+    }
+
+    async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+        self.write(Kind::Writes, move |desk| settle::retry(desk, delivery, micros(now))).await
+    }
+
+    async fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+        self.write(Kind::Writes, move |desk| settle::cancel(desk, delivery, micros(now))).await
+    }
+
+    async fn receipts(
+        &self,
+        filter: ReceiptFilter,
+        page: PageRequest,
+    ) -> Result<Page<ReceiptSummary>, StoreError> {
+        self.threads.reader.ask(move |conn| list::receipts(conn, filter, &page)).await
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<StoredReceipt, StoreError> {
+        self.threads.reader.ask(move |conn| show::receipt(conn, id)).await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        page: PageRequest,
+    ) -> Result<Page<DeliverySummary>, StoreError> {
+        self.threads.reader.ask(move |conn| list::deliveries(conn, filter, &page)).await
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<StoredDelivery, StoreError> {
+        self.threads.reader.ask(move |conn| show::delivery(conn, id)).await
+    }
+
+    async fn ledger(&self) -> Result<Ledger, StoreError> {
+        self.threads.reader.ask(show::ledger).await
+    }
+
+    async fn pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.threads.reader.ask(show::pending).await
+    }
+
+    async fn purge(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError> {
+        let limits = purge::Limits::new(keep, now);
+        let mut receipts = 0;
+        loop {
+            let step = self.write(Kind::Writes, move |desk| purge::step(desk, limits)).await?;
+            receipts += step.receipts;
+            if step.is_last {
+                return Ok(receipts);
+            }
+        }
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        let now = micros(self.clock.now());
+        self.write(Kind::Writes, move |desk| {
+            desk.execute("INSERT OR REPLACE INTO pulse (id, at) VALUES (1, ?1)", [now])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn close(&self) {
+        // Nothing new from here on; what is queued is finished.
+        self.threads.reader.hang_up();
+        self.threads.writer.hang_up();
+        let threads = Arc::clone(&self.threads);
+        if tokio::task::spawn_blocking(move || threads.end()).await.is_err() {
+            tracing::error!("the state store could not be closed in order");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Taking due heads of free lanes. Costs what it takes, not what waits.
+
+use std::time::Duration;
+
+use rusqlite::params;
+
+use super::desk::{Desk, Fault};
+use super::lease::Slot;
+use super::row::{RawDelivery, instant, micros, parse_id, span};
+use crate::model::DeliveryId;
+use crate::store::{Claim, Claimed, Leased, StoreError};
+
+/// Both look at heads only, in the order in which they are due.
+const FRESH: &str = "SELECT seq, id, lane, due_at FROM deliveries INDEXED BY deliveries_fresh
+     WHERE destination = ?1 AND ready = 1 AND tries = 0 ORDER BY due_at, seq";
+const AGAIN: &str = "SELECT seq, id, lane, due_at FROM deliveries INDEXED BY deliveries_again
+     WHERE destination = ?1 AND ready = 1 AND tries > 0 ORDER BY due_at, seq";
+
+/// What to claim, in the file's units.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    destination: String,
+    limit: usize,
+    now: i64,
+    until: i64,
+}
+
+impl From<Claim> for Wanted {
+    fn from(claim: Claim) -> Self {
+        let now = micros(claim.now);
+        let lease = claim.lease.max(Duration::from_micros(1));
+        Self {
+            destination: claim.destination,
+            limit: claim.limit,
+            now,
+            until: now.saturating_add(span(lease)),
+        }
+    }
+}
+
+/// The answer, to be decoded by the caller.
+#[derive(Debug, Default)]
+pub(super) struct RawClaimed {
+    leased: Vec<RawLeased>,
+    next_due: Option<i64>,
+}
+
+#[derive(Debug)]
+struct RawLeased {
+    delivery: RawDelivery,
+    attempts: u32,
+    tries: u32,
+    token: u64,
+}
+
+#[derive(Debug)]
+struct Candidate {
+    due_at: i64,
+    seq: i64,
+    id: DeliveryId,
+    slot: Slot,
+}
+
+/// Due and free heads, and when the next one beyond them is due.
+#[derive(Debug, Default)]
+struct Range {
+    due: Vec<Candidate>,
+    next: Option<i64>,
+}
+
+impl RawClaimed {
+    pub(super) fn decode(self) -> Result<Claimed, StoreError> {
+        let leased = self.leased.into_iter().map(|raw| {
+            Ok(Leased {
+                delivery: raw.delivery.decode()?,
+                attempts: raw.attempts,
+                tries: raw.tries,
+                token: raw.token,
+            })
+        });
+        Ok(Claimed {
+            leased: leased.collect::<Result<_, StoreError>>()?,
+            next_due: self.next_due.map(instant).transpose()?,
+        })
+    }
+
+    /// Gives back what nobody is there to attempt.
+    pub(super) fn give_back(self, desk: &mut Desk) {
+        for raw in self.leased {
+            let Ok(id) = raw.delivery.id.parse() else { continue };
+            let slot = Slot::of(id, raw.delivery.lane.as_deref());
+            desk.leases.end(&raw.delivery.destination, slot);
+            desk.ring(&raw.delivery.destination);
+        }
+    }
+}
+
+/// Leases what is wanted.
+pub(super) fn claim(desk: &mut Desk, wanted: &Wanted) -> Result<RawClaimed, Fault> {
+    let fresh = range(desk, FRESH, wanted)?;
+    let again = range(desk, AGAIN, wanted)?;
+    let held = desk.leases.first_end(&wanted.destination, wanted.now);
+    let (chosen, left) = choose(fresh, again, wanted.limit, fastrand::bool());
+    let mut leased = Vec::with_capacity(chosen.len());
+    for candidate in chosen {
+        let (delivery, attempts, tries) = load(desk, candidate.seq)?;
+        let Candidate { seq, id, slot, .. } = candidate;
+        let token = desk.leases.grant(&wanted.destination, slot, id, seq, wanted.until);
+        leased.push(RawLeased { delivery, attempts, tries, token });
+    }
+    Ok(RawClaimed { leased, next_due: left.into_iter().chain(held).min() })
+}
+
+/// Looks along one index until `limit` are found or the rest is not due; passes over what is leased.
+fn range(desk: &Desk, sql: &str, wanted: &Wanted) -> Result<Range, Fault> {
+    let mut select = desk.conn.prepare_cached(sql)?;
+    let mut rows = select.query([&wanted.destination])?;
+    let mut range = Range::default();
+    while let Some(row) = rows.next()? {
+        let id = parse_id(&row.get::<_, String>(1)?)?;
+        let lane: Option<String> = row.get(2)?;
+        let slot = Slot::of(id, lane.as_deref());
+        if desk.leases.holds(&wanted.destination, &slot, wanted.now) {
+            continue;
+        }
+        let due_at = row.get(3)?;
+        if due_at > wanted.now || range.due.len() >= wanted.limit {
+            range.next = Some(due_at);
+            break;
+        }
+        range.due.push(Candidate { due_at, seq: row.get(0)?, id, slot });
+    }
+    Ok(range)
+}
+
+/// Shares `limit` between fresh ones and retries, a single place by the toss of a coin; also tells
+/// when the first one left behind is due.
+fn choose(mut fresh: Range, mut again: Range, limit: usize, toss: bool) -> (Vec<Candidate>, Option<i64>) {
+    let half = if limit == 1 { usize::from(toss) } else { limit.div_ceil(2) };
+    let for_again = again.due.len().min(limit - half.min(fresh.due.len()));
+    let for_fresh = fresh.due.len().min(limit - for_again);
+    let mut chosen: Vec<_> = fresh.due.drain(..for_fresh).collect();
+    chosen.extend(again.due.drain(..for_again));
+    chosen.sort_by_key(|candidate| (candidate.due_at, candidate.seq));
+    let left = [fresh, again]
+        .into_iter()
+        .flat_map(|range| range.due.first().map(|candidate| candidate.due_at).into_iter().chain(range.next));
+    (chosen, left.min())
+}
+
+fn load(desk: &Desk, seq: i64) -> Result<(RawDelivery, u32, u32), Fault> {
+    let mut select = desk.conn.prepare_cached(RawDelivery::BY_SEQ)?;
+    let loaded = select
+        .query_row(params![seq], |row| Ok((RawDelivery::from_row(row)?, row.get(10)?, row.get(11)?)))?;
+    Ok(loaded)
+}

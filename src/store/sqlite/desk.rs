@@ -1,0 +1,123 @@
+//! What the writer thread has on its desk: the connection, the leases, the totals of the batch.
+
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, ErrorCode, params};
+
+use super::lease::Leases;
+use super::tally::{Tally, Totals};
+use crate::store::StoreError;
+
+/// Why a request did not succeed.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It alone is refused, and it wrote nothing.
+    Refused(StoreError),
+    /// The database failed: the whole batch is void.
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Everything a request works with. Lives in the writer thread.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) conn: Connection,
+    pub(super) leases: Leases,
+    pub(super) totals: Totals,
+    /// Whose bells ring after the commit.
+    pub(super) rung: BTreeSet<String>,
+}
+
+impl Desk {
+    pub(super) fn new(conn: Connection) -> Self {
+        Self { conn, leases: Leases::new(), totals: Totals::default(), rung: BTreeSet::new() }
+    }
+
+    /// Rings the destination's bell once this is committed.
+    pub(super) fn ring(&mut self, destination: &str) {
+        if !self.rung.contains(destination) {
+            self.rung.insert(destination.to_owned());
+        }
+    }
+
+    /// Executes a statement that is prepared once.
+    pub(super) fn execute(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<usize> {
+        self.conn.prepare_cached(sql)?.execute(params)
+    }
+
+    /// Runs a request that may be refused half-way, so that it then leaves no trace. A broken
+    /// constraint (an id that is taken) refuses it.
+    pub(super) fn guarded<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let totals = self.totals.clone();
+        self.execute("SAVEPOINT request", [])?;
+        let done = work(self);
+        if let Err(fault) = done {
+            let refusal = refusal(fault)?;
+            self.execute("ROLLBACK TO request", [])?;
+            self.execute("RELEASE request", [])?;
+            self.totals = totals;
+            return Err(Fault::Refused(refusal));
+        }
+        self.execute("RELEASE request", [])?;
+        done
+    }
+
+    /// Changes an event's tally and moves it in the ledger.
+    pub(super) fn recount(&mut self, event: i64, change: impl FnOnce(&mut Tally)) -> Result<(), Fault> {
+        let mut tally = self
+            .conn
+            .prepare_cached(
+                "SELECT pending, delivered, dead, cancelled, superseded, failed, filtered
+                 FROM events WHERE seq = ?1",
+            )?
+            .query_row([event], Tally::from_row)?;
+        let before = tally.state();
+        change(&mut tally);
+        let after = tally.state();
+        self.execute(
+            "UPDATE events SET state = ?2, pending = ?3, delivered = ?4, dead = ?5, cancelled = ?6,
+                superseded = ?7, failed = ?8, filtered = ?9 WHERE seq = ?1",
+            params![
+                event,
+                after.name(),
+                tally.pending,
+                tally.delivered,
+                tally.dead,
+                tally.cancelled,
+                tally.superseded,
+                tally.failed,
+                tally.filtered
+            ],
+        )?;
+        self.totals.moved(1, before, after);
+        Ok(())
+    }
+}
+
+/// The refusal in a fault, or the error that voids the batch.
+fn refusal(fault: Fault) -> Result<StoreError, Fault> {
+    match fault {
+        Fault::Refused(error) => Ok(error),
+        Fault::Sql(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => {
+                Ok(StoreError::Conflict(format!("it is there already: {error}")))
+            }
+            Some(ErrorCode::TooBig) => Ok(StoreError::Conflict(format!("it is too big: {error}"))),
+            _ => Err(Fault::Sql(error)),
+        },
+    }
+}

@@ -1,0 +1,169 @@
+//! The lists of receipts and deliveries: newest first, a page at a time.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params_from_iter};
+
+use super::row::{delivery_summary, get, micros, receipt_summary, status_name, unavailable};
+use crate::store::{
+    DeliveryFilter, DeliverySummary, Page, PageRequest, ReceiptFilter, ReceiptSummary, StoreError,
+};
+
+const DEFAULT_LIMIT: usize = 50;
+const MAX_LIMIT: usize = 500;
+
+/// A `WHERE` in the making. Conditions come from this file, values from outside.
+#[derive(Debug, Default)]
+struct Where {
+    conditions: Vec<&'static str>,
+    values: Vec<Value>,
+}
+
+impl Where {
+    /// Adds a condition with one `?` per value, if there is a value.
+    fn when<V: Into<Value>>(&mut self, condition: &'static str, value: Option<V>) {
+        if let Some(value) = value {
+            self.conditions.push(condition);
+            self.values.push(value.into());
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.conditions.as_slice() {
+            [] => String::new(),
+            conditions => format!("WHERE {}", conditions.join(" AND ")),
+        }
+    }
+}
+
+/// Where a page ended: the time and the row of its last line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cursor {
+    at: i64,
+    seq: i64,
+}
+
+impl Cursor {
+    fn text(self) -> String {
+        format!("{:x}.{:x}", self.at, self.seq)
+    }
+
+    fn parse(text: &str) -> Result<Self, StoreError> {
+        let parsed = text.split_once('.').and_then(|(at, seq)| {
+            // As unsigned, because that is how `{:x}` prints.
+            let at = u64::from_str_radix(at, 16).ok()?.cast_signed();
+            let seq = u64::from_str_radix(seq, 16).ok()?.cast_signed();
+            Some(Self { at, seq })
+        });
+        parsed.ok_or_else(|| StoreError::Conflict("the cursor is not one that a list gave".into()))
+    }
+}
+
+pub(super) fn receipts(
+    conn: &Connection,
+    filter: ReceiptFilter,
+    page: &PageRequest,
+) -> Result<Page<ReceiptSummary>, StoreError> {
+    let mut wanted = Where::default();
+    wanted.when("r.source = ?", filter.source);
+    // The literal lets the partial index serve it.
+    match filter.status.map(status_name) {
+        Some("failed") => wanted.conditions.push("r.status = 'failed'"),
+        Some(_) => wanted.conditions.push("r.status <> 'failed'"),
+        None => {}
+    }
+    wanted.when("r.received_at >= ?", filter.since.map(micros));
+    wanted.when("r.received_at < ?", filter.until.map(micros));
+    wanted.when("EXISTS (SELECT 1 FROM deliveries d WHERE d.receipt = r.seq AND +d.route = ?)", filter.route);
+    wanted.when("r.seq IN (SELECT receipt FROM events WHERE correlation_id = ?)", filter.correlation);
+    let limit = begin_page(&mut wanted, page, "(r.received_at, r.seq) < (?, ?)")?;
+    let sql = format!(
+        "SELECT r.*, r.received_at AS at FROM receipts r {}
+         ORDER BY r.received_at DESC, r.seq DESC LIMIT ?",
+        wanted.text()
+    );
+    read_page(conn, &sql, wanted, limit, receipt_summary)
+}
+
+pub(super) fn deliveries(
+    conn: &Connection,
+    filter: DeliveryFilter,
+    page: &PageRequest,
+) -> Result<Page<DeliverySummary>, StoreError> {
+    let mut wanted = Where::default();
+    wanted
+        .when("d.receipt = (SELECT seq FROM receipts WHERE id = ?)", filter.receipt.map(|id| id.to_string()));
+    wanted.when("d.destination = ?", filter.destination);
+    wanted.when("d.route = ?", filter.route);
+    if let Some(state) = filter.state {
+        use crate::model::DeliveryState as S;
+        // Literals let the partial indexes serve them.
+        wanted.conditions.push(match state {
+            S::Pending => "d.state = 'pending'",
+            S::Delivered => "d.state = 'delivered'",
+            S::Dead => "d.state = 'dead'",
+            S::Cancelled => "d.state = 'cancelled'",
+            S::Superseded => "d.state = 'superseded'",
+        });
+    }
+    wanted.when("d.last_class = ?", filter.class.map(|class| class.name().to_owned()));
+    wanted.when("d.created_at >= ?", filter.since.map(micros));
+    wanted.when("d.created_at < ?", filter.until.map(micros));
+    let limit = begin_page(&mut wanted, page, "(d.created_at, d.seq) < (?, ?)")?;
+    let sql = format!(
+        "SELECT d.*, d.created_at AS at, r.id AS receipt_id, e.id AS event_id FROM deliveries d
+         CROSS JOIN receipts r ON r.seq = d.receipt
+         CROSS JOIN events e ON e.seq = d.event {}
+         ORDER BY d.created_at DESC, d.seq DESC LIMIT ?",
+        wanted.text()
+    );
+    read_page(conn, &sql, wanted, limit, delivery_summary)
+}
+
+/// Adds the cursor and the limit, which is the result; one line more than that is asked for, to
+/// tell whether there is a next page.
+fn begin_page(wanted: &mut Where, page: &PageRequest, before: &'static str) -> Result<usize, StoreError> {
+    if let Some(cursor) = &page.cursor {
+        let cursor = Cursor::parse(cursor)?;
+        wanted.conditions.push(before);
+        wanted.values.extend([Value::from(cursor.at), Value::from(cursor.seq)]);
+    }
+    let limit = if page.limit == 0 { DEFAULT_LIMIT } else { page.limit.min(MAX_LIMIT) };
+    wanted.values.push(Value::from(limit as i64 + 1));
+    Ok(limit)
+}
+
+fn read_page<T>(
+    conn: &Connection,
+    sql: &str,
+    wanted: Where,
+    limit: usize,
+    line: fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Page<T>, StoreError> {
+    let mut select = conn.prepare_cached(sql).map_err(unavailable)?;
+    let mut rows = select.query(params_from_iter(wanted.values)).map_err(unavailable)?;
+    let mut page = Page { items: Vec::new(), next: None };
+    let mut last = None;
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        if page.items.len() == limit {
+            page.next = last.map(Cursor::text);
+            break;
+        }
+        last = Some(Cursor { at: get(row, "at")?, seq: get(row, "seq")? });
+        page.items.push(line(row)?);
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_back_what_it_prints() {
+        for cursor in [Cursor { at: 1_750_000_000_000_000, seq: 7 }, Cursor { at: -1, seq: i64::MAX }] {
+            assert_eq!(Cursor::parse(&cursor.text()), Ok(cursor));
+        }
+        assert!(Cursor::parse("1").is_err());
+        assert!(Cursor::parse("1.x; DROP TABLE receipts").is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! One receipt or delivery whole, the ledger, the backlog.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, Row};
+
+use super::row::{RawDelivery, at, damaged, delivery_summary, from_json, get, id, json, status, unavailable};
+use crate::model::{Attempt, Delivery, DeliveryId, Outcome, Receipt, ReceiptId};
+use crate::store::{Ledger, StoreError, StoredDelivery, StoredReceipt};
+
+pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredReceipt, StoreError> {
+    let mut select = conn
+        .prepare_cached(
+            "SELECT r.*, c.request, c.proof, c.dedupe, c.notes, c.masked, c.body_sha256, c.body,
+                o.revision, o.failure, o.events AS outcome
+             FROM receipts r
+             JOIN receipt_content c ON c.receipt = r.seq
+             JOIN outcomes o ON o.receipt = r.seq
+             WHERE r.id = ?1",
+        )
+        .map_err(unavailable)?;
+    let mut rows = select.query([wanted.to_string()]).map_err(unavailable)?;
+    let row = rows.next().map_err(unavailable)?;
+    let row = row.ok_or_else(|| StoreError::NotFound(format!("receipt {wanted}")))?;
+    Ok(StoredReceipt {
+        receipt: read_receipt(row)?,
+        outcome: Outcome {
+            revision: get(row, "revision")?,
+            failure: maybe_json(row, "failure")?,
+            events: json(row, "outcome")?,
+            deliveries: deliveries_of(conn, get(row, "seq")?)?,
+        },
+        status: status(&get::<String>(row, "status")?)?,
+        duplicates: get(row, "duplicates")?,
+        replays: get(row, "replays")?,
+    })
+}
+
+fn read_receipt(row: &Row<'_>) -> Result<Receipt, StoreError> {
+    Ok(Receipt {
+        id: id(row, "id")?,
+        source: Arc::from(get::<String>(row, "source")?),
+        received_at: at(row, "received_at")?,
+        request: json(row, "request")?,
+        body: Bytes::from(get::<Vec<u8>>(row, "body")?),
+        body_sha256: get(row, "body_sha256")?,
+        dedupe: maybe_json(row, "dedupe")?,
+        proof: json(row, "proof")?,
+        notes: json(row, "notes")?,
+        masked: json(row, "masked")?,
+    })
+}
+
+fn maybe_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> Result<Option<T>, StoreError> {
+    get::<Option<String>>(row, column)?.map(|text| from_json(&text)).transpose()
+}
+
+fn deliveries_of(conn: &Connection, receipt: i64) -> Result<Vec<Delivery>, StoreError> {
+    let mut select = conn
+        .prepare_cached("SELECT seq FROM deliveries WHERE receipt = ?1 ORDER BY seq")
+        .map_err(unavailable)?;
+    let rows = select.query_map([receipt], |row| row.get(0)).map_err(unavailable)?;
+    rows.map(|seq| read_delivery(conn, seq.map_err(unavailable)?)).collect()
+}
+
+fn read_delivery(conn: &Connection, seq: i64) -> Result<Delivery, StoreError> {
+    let mut select = conn.prepare_cached(RawDelivery::BY_SEQ).map_err(unavailable)?;
+    select.query_row([seq], RawDelivery::from_row).map_err(unavailable)?.decode()
+}
+
+pub(super) fn delivery(conn: &Connection, wanted: DeliveryId) -> Result<StoredDelivery, StoreError> {
+    let mut select = conn
+        .prepare_cached(
+            "SELECT d.*, r.id AS receipt_id, e.id AS event_id FROM deliveries d
+             JOIN receipts r ON r.seq = d.receipt JOIN events e ON e.seq = d.event
+             WHERE d.id = ?1",
+        )
+        .map_err(unavailable)?;
+    let mut rows = select.query([wanted.to_string()]).map_err(unavailable)?;
+    let row = rows.next().map_err(unavailable)?;
+    let row = row.ok_or_else(|| StoreError::NotFound(format!("delivery {wanted}")))?;
+    let seq = get(row, "seq")?;
+    Ok(StoredDelivery {
+        summary: delivery_summary(row)?,
+        delivery: read_delivery(conn, seq)?,
+        attempts: attempts_of(conn, seq)?,
+    })
+}
+
+fn attempts_of(conn: &Connection, delivery: i64) -> Result<Vec<Attempt>, StoreError> {
+    let mut select = conn
+        .prepare_cached("SELECT attempt FROM attempts WHERE delivery = ?1 ORDER BY seq")
+        .map_err(unavailable)?;
+    let rows = select.query_map([delivery], |row| row.get::<_, String>(0)).map_err(unavailable)?;
+    rows.map(|text| from_json(&text.map_err(unavailable)?)).collect()
+}
+
+pub(super) fn ledger(conn: &Connection) -> Result<Ledger, StoreError> {
+    let mut ledger = Ledger::default();
+    for (name, total) in pairs(conn, "SELECT name, total FROM ledger")? {
+        let line = match name.as_str() {
+            "accepted" => &mut ledger.accepted,
+            "delivered" => &mut ledger.delivered,
+            "filtered" => &mut ledger.filtered,
+            "unmatched" => &mut ledger.unmatched,
+            "coalesced" => &mut ledger.coalesced,
+            "superseded" => &mut ledger.superseded,
+            "dead" => &mut ledger.dead,
+            "cancelled" => &mut ledger.cancelled,
+            "pending" => &mut ledger.pending,
+            other => return Err(damaged(format!("the ledger's line {other:?}"))),
+        };
+        *line = total;
+    }
+    Ok(ledger)
+}
+
+pub(super) fn pending(conn: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
+    pairs(conn, "SELECT destination, pending FROM backlog WHERE pending > 0 ORDER BY destination")
+}
+
+fn pairs(conn: &Connection, sql: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    let mut select = conn.prepare_cached(sql).map_err(unavailable)?;
+    let rows = select
+        .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+        .map_err(unavailable)?;
+    rows.map(|pair| {
+        let (name, count) = pair.map_err(unavailable)?;
+        let count = u64::try_from(count).map_err(|_| damaged(format!("the count of {name:?}")))?;
+        Ok((name, count))
+    })
+    .collect()
+}

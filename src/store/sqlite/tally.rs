@@ -1,0 +1,177 @@
+//! What an event counts as, and the running totals. Pure counting, and the two statements that
+//! carry it to the tables.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row, params};
+
+/// The one state an event is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EventState {
+    Delivered,
+    Filtered,
+    Unmatched,
+    Superseded,
+    Dead,
+    Cancelled,
+    Pending,
+}
+
+impl EventState {
+    #[cfg(test)]
+    const ALL: [Self; 7] = [
+        Self::Delivered,
+        Self::Filtered,
+        Self::Unmatched,
+        Self::Superseded,
+        Self::Dead,
+        Self::Cancelled,
+        Self::Pending,
+    ];
+
+    /// As in the tables `events` and `ledger`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Filtered => "filtered",
+            Self::Unmatched => "unmatched",
+            Self::Superseded => "superseded",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+/// The numbers an event's state follows from: its deliveries by state, and how many routes failed
+/// on it or dropped it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) pending: i64,
+    pub(super) delivered: i64,
+    pub(super) dead: i64,
+    pub(super) cancelled: i64,
+    pub(super) superseded: i64,
+    pub(super) failed: i64,
+    pub(super) filtered: i64,
+}
+
+impl Tally {
+    /// See [`crate::store::Ledger`] for the rule.
+    pub(super) fn state(&self) -> EventState {
+        let rule = [
+            (self.pending + self.failed, EventState::Pending),
+            (self.dead, EventState::Dead),
+            (self.cancelled, EventState::Cancelled),
+            (self.delivered, EventState::Delivered),
+            (self.superseded, EventState::Superseded),
+            (self.filtered, EventState::Filtered),
+        ];
+        rule.into_iter().find(|(count, _)| *count > 0).map_or(EventState::Unmatched, |(_, state)| state)
+    }
+
+    /// From the seven columns in the order of the fields, beginning with the first.
+    pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            pending: row.get(0)?,
+            delivered: row.get(1)?,
+            dead: row.get(2)?,
+            cancelled: row.get(3)?,
+            superseded: row.get(4)?,
+            failed: row.get(5)?,
+            filtered: row.get(6)?,
+        })
+    }
+}
+
+/// What a batch adds to the running totals; written once, just before its commit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals {
+    ledger: BTreeMap<&'static str, i64>,
+    backlog: BTreeMap<String, i64>,
+}
+
+impl Totals {
+    /// A new event.
+    pub(super) fn accepted(&mut self, state: EventState) {
+        *self.ledger.entry("accepted").or_default() += 1;
+        *self.ledger.entry(state.name()).or_default() += 1;
+    }
+
+    /// `count` events changed their state.
+    pub(super) fn moved(&mut self, count: i64, from: EventState, to: EventState) {
+        *self.ledger.entry(from.name()).or_default() -= count;
+        *self.ledger.entry(to.name()).or_default() += count;
+    }
+
+    /// A destination got (or got rid of) pending deliveries.
+    pub(super) fn waiting(&mut self, destination: &str, change: i64) {
+        match self.backlog.get_mut(destination) {
+            Some(pending) => *pending += change,
+            None => {
+                self.backlog.insert(destination.to_owned(), change);
+            }
+        }
+    }
+
+    /// Forgets what a failed batch would have added.
+    pub(super) fn clear(&mut self) {
+        self.ledger.clear();
+        self.backlog.clear();
+    }
+
+    /// Adds all to the tables, inside the caller's transaction.
+    pub(super) fn flush(&mut self, conn: &Connection) -> rusqlite::Result<()> {
+        let mut ledger = conn.prepare_cached("UPDATE ledger SET total = total + ?2 WHERE name = ?1")?;
+        for (name, change) in self.ledger.iter().filter(|(_, change)| **change != 0) {
+            ledger.execute(params![name, change])?;
+        }
+        let mut backlog = conn.prepare_cached(
+            "INSERT INTO backlog (destination, pending) VALUES (?1, ?2)
+             ON CONFLICT (destination) DO UPDATE SET pending = pending + excluded.pending",
+        )?;
+        for (destination, change) in self.backlog.iter().filter(|(_, change)| **change != 0) {
+            backlog.execute(params![destination, change])?;
+        }
+        self.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_the_first_that_holds_of_the_rule() {
+        let mut tally = Tally::default();
+        assert_eq!(tally.state(), EventState::Unmatched);
+        let mut steps: [(fn(&mut Tally), EventState); 6] = [
+            (|t| t.filtered = 1, EventState::Filtered),
+            (|t| t.superseded = 1, EventState::Superseded),
+            (|t| t.delivered = 1, EventState::Delivered),
+            (|t| t.cancelled = 1, EventState::Cancelled),
+            (|t| t.dead = 1, EventState::Dead),
+            (|t| t.failed = 1, EventState::Pending),
+        ];
+        for (change, state) in &mut steps {
+            change(&mut tally);
+            assert_eq!(tally.state(), *state);
+        }
+    }
+
+    #[test]
+    fn every_state_has_a_row_in_the_ledger() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(include_str!("../schema.sql")).unwrap();
+        for state in EventState::ALL {
+            let mut totals = Totals::default();
+            totals.accepted(state);
+            totals.flush(&conn).unwrap();
+            let total: i64 = conn
+                .query_row("SELECT total FROM ledger WHERE name = ?1", [state.name()], |row| row.get(0))
+                .unwrap();
+            assert_eq!(total, 1, "{}", state.name());
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The one thread that writes: takes what is queued, runs it in one transaction, commits, answers.
+//!
+//! Nothing is answered before the commit; if that fails, the whole batch is answered `Unavailable`
+//! and the thread goes on with the next.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::bells::Bells;
+use super::desk::{Desk, Fault};
+use crate::store::StoreError;
+
+/// How many requests share one transaction at most.
+const BATCH: usize = 512;
+
+/// What a request does to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It writes nothing.
+    Looks,
+    /// It checks first and then writes, so it cannot be refused half-way.
+    Writes,
+    /// It may be refused half-way.
+    MayBreak,
+}
+
+/// A request in the queue.
+pub(super) trait Job: Send {
+    fn kind(&self) -> Kind;
+    /// Nobody waits for the answer, and it need not be done without.
+    fn is_abandoned(&self) -> bool;
+    fn run(&mut self, desk: &mut Desk) -> rusqlite::Result<()>;
+    /// After the commit, or after what went wrong.
+    fn answer(self: Box<Self>, failure: Option<&StoreError>, desk: &mut Desk);
+}
+
+type Task<T> = Box<dyn FnOnce(&mut Desk) -> Result<T, Fault> + Send>;
+
+/// A request whose answer is a `T`.
+pub(super) struct Work<T> {
+    kind: Kind,
+    /// Done even if the caller is gone.
+    sure: bool,
+    task: Option<Task<T>>,
+    result: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+    /// What to do with an answer that nobody took.
+    lost: fn(T, &mut Desk),
+}
+
+impl<T: Send + 'static> Work<T> {
+    pub(super) fn new(
+        kind: Kind,
+        task: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+    ) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        let work =
+            Self { kind, sure: false, task: Some(Box::new(task)), result: None, reply, lost: |_, _| () };
+        (work, answer)
+    }
+
+    /// Must be done even if the caller is gone, because it tells what happened.
+    pub(super) fn surely(mut self) -> Self {
+        self.sure = true;
+        self
+    }
+
+    /// What to do with an answer that nobody took.
+    pub(super) fn if_lost(mut self, lost: fn(T, &mut Desk)) -> Self {
+        self.lost = lost;
+        self
+    }
+}
+
+impl<T: Send + 'static> Job for Work<T> {
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn is_abandoned(&self) -> bool {
+        !self.sure && self.reply.is_closed()
+    }
+
+    fn run(&mut self, desk: &mut Desk) -> rusqlite::Result<()> {
+        let Some(task) = self.task.take() else { return Ok(()) };
+        let done = if self.kind == Kind::MayBreak { desk.guarded(task) } else { task(desk) };
+        self.result = Some(match done {
+            Ok(value) => Ok(value),
+            Err(Fault::Refused(error)) => Err(error),
+            Err(Fault::Sql(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&StoreError>, desk: &mut Desk) {
+        let answer = match (failure, self.result) {
+            (Some(failure), _) => Err(failure.clone()),
+            (None, Some(result)) => result,
+            (None, None) => Err(StoreError::Unavailable("it was not done".into())),
+        };
+        if let Err(Ok(unread)) = self.reply.send(answer) {
+            (self.lost)(unread, desk);
+        }
+    }
+}
+
+/// The thread's own state.
+#[derive(Debug)]
+pub(super) struct Writer {
+    desk: Desk,
+    bells: Arc<Bells>,
+    /// The last batch failed; told once, not for every batch.
+    failing: bool,
+}
+
+impl Writer {
+    pub(super) fn new(desk: Desk, bells: Arc<Bells>) -> Self {
+        Self { desk, bells, failing: false }
+    }
+
+    /// Serves until the queue is closed and empty, then tidies the file.
+    pub(super) fn serve(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            batch.retain(|job| !job.is_abandoned());
+            if !batch.is_empty() {
+                self.run(&mut batch);
+            }
+        }
+        if let Err(error) = self.desk.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
+            tracing::warn!(%error, "the write-ahead log of the state store stays beside it");
+        }
+    }
+
+    fn run(&mut self, batch: &mut Vec<Box<dyn Job>>) {
+        let writes = batch.iter().any(|job| job.kind() != Kind::Looks);
+        let failure =
+            self.transact(batch, writes).err().map(|error| StoreError::Unavailable(error.to_string()));
+        if writes {
+            self.tell(failure.as_ref());
+        }
+        if failure.is_none() {
+            self.desk.leases.keep();
+        } else {
+            self.desk.leases.take_back();
+            self.desk.totals.clear();
+            self.desk.rung.clear();
+        }
+        for job in batch.drain(..) {
+            job.answer(failure.as_ref(), &mut self.desk);
+        }
+        self.desk.leases.keep();
+        self.bells.ring(std::mem::take(&mut self.desk.rung));
+    }
+
+    fn transact(&mut self, batch: &mut [Box<dyn Job>], writes: bool) -> rusqlite::Result<()> {
+        self.roll_back();
+        self.desk.execute(if writes { "BEGIN IMMEDIATE" } else { "BEGIN" }, [])?;
+        let done = self.fill(batch);
+        if done.is_err() {
+            self.roll_back();
+        }
+        done
+    }
+
+    fn fill(&mut self, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        for job in batch {
+            job.run(&mut self.desk)?;
+        }
+        self.desk.totals.flush(&self.desk.conn)?;
+        self.desk.execute("COMMIT", []).map(drop)
+    }
+
+    /// Ends what is still open; some errors have done so themselves.
+    fn roll_back(&self) {
+        if !self.desk.conn.is_autocommit()
+            && let Err(error) = self.desk.conn.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a write to the state store could not be rolled back");
+        }
+    }
+
+    fn tell(&mut self, failure: Option<&StoreError>) {
+        match failure {
+            Some(error) if !self.failing => tracing::error!(%error, "a write failed; later ones are tried"),
+            None if self.failing => tracing::info!("the state store can be written again"),
+            _ => {}
+        }
+        self.failing = failure.is_some();
+    }
+}
