@@ -1,0 +1,3 @@
+pub fn schema() -> crate::model::Json {
+    Default::default()
+}
