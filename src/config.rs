@@ -1,6 +1,28 @@
 //! config.yaml, read: every value checked, every problem listed, nothing compiled yet.
 //!
-//! One file per section below `config/`.
+//! One file per section below `config/`. Adapters and scripts are only looked up here;
+//! `rules` compiles them.
+
+mod address;
+mod admin;
+mod context;
+mod destination;
+mod egress;
+mod expand;
+mod headers;
+mod ingress;
+mod name;
+mod read;
+mod route;
+mod schema;
+mod scripts;
+mod sign;
+mod source;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod units;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,6 +37,10 @@ use crate::script::Limits;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
 use crate::yaml::{At, Node};
+
+pub use schema::schema;
+
+pub(crate) use read::read;
 
 /// The whole file.
 #[derive(Debug, Clone)]
@@ -151,6 +177,8 @@ pub struct Tls {
 #[derive(Debug, Clone)]
 pub struct Route {
     pub name: String,
+    /// Its place in the config, such as `routes[0]`, for messages.
+    pub path: String,
     pub at: At,
     pub from: Vec<(At, String)>,
     pub when: Option<Node>,

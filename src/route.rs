@@ -1,35 +1,255 @@
 //! Which events a route wants, and why not.
+//!
+//! Pure, and cheap enough to ask hundreds of routes about every event: globs and JSONPaths are
+//! compiled once, literals are compared as texts, and only a `path` may look into the data.
+
+mod branch;
+mod glob;
+mod path;
+#[cfg(test)]
+mod tests;
 
 use crate::model::Event;
 use crate::problem::Problems;
-use crate::yaml;
+use crate::yaml::{At, Node, Reader, Value};
+
+use branch::Branch;
+pub use glob::Glob;
+use glob::Patterns;
+use path::JsonPath;
+
+/// More than this of an actual value is not told.
+const LONGEST_ACTUAL: usize = 200;
 
 /// The compiled `from` and `when` of a route.
 #[derive(Debug)]
-pub struct Match {}
+pub struct Match {
+    /// In the order in which they are asked: the cheap ones first.
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug)]
+struct Condition {
+    /// `from`, or the key of `when`.
+    key: &'static str,
+    /// As written.
+    wanted: String,
+    test: Test,
+}
+
+#[derive(Debug)]
+enum Test {
+    From(Patterns<Glob>),
+    Action(Patterns<Glob>),
+    Type(Patterns<Glob>),
+    Kind(Patterns<Glob>),
+    Branch(Patterns<Branch>),
+    Actor(Patterns<Glob>),
+    Changed(Patterns<Glob>),
+    Path(Patterns<JsonPath>),
+}
 
 /// The first condition that said no.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
+    /// `from`, or the key of `when`.
     pub condition: String,
+    /// As the config has it.
     pub wanted: String,
+    /// What the event has instead.
     pub actual: String,
 }
 
 impl Match {
-    /// Compiles `from` (source names or globs; empty: all) and a `when` mapping.
+    /// Compiles `from` (source names or globs; empty: all) and a `when` mapping. `path` is the
+    /// route's place in the config, such as `routes[0]`, for messages.
     pub fn compile(
-        _file: &str,
-        _path: &str,
-        _from: &[(yaml::At, String)],
-        _when: Option<&yaml::Node>,
-        _problems: &mut Problems,
+        file: &str,
+        path: &str,
+        from: &[(At, String)],
+        when: Option<&Node>,
+        problems: &mut Problems,
     ) -> Self {
-        todo!()
+        let mut compiler = Compiler { file, problems, conditions: Vec::new() };
+        if !from.is_empty() {
+            let wanted = listed(from.iter().map(|(_, text)| text.as_str()));
+            compiler.items(
+                "from",
+                &format!("{path}.from"),
+                wanted,
+                from,
+                |text| Ok(Glob::new(text)),
+                Test::From,
+            );
+        }
+        if let Some(reader) =
+            when.and_then(|when| Reader::new(file, format!("{path}.when"), when, compiler.problems))
+        {
+            compiler.when(reader);
+        }
+        Self { conditions: compiler.conditions }
     }
 
-    /// Whether every condition holds. `default_branch` is the source's.
-    pub fn check(&self, _event: &Event, _default_branch: Option<&str>) -> Result<(), Mismatch> {
-        todo!()
+    /// Whether every condition holds. `default_branch` is the source's; `main` if it has none.
+    pub fn check(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
+        match self.conditions.iter().find(|condition| !condition.test.holds(event, default_branch)) {
+            None => Ok(()),
+            Some(condition) => Err(Mismatch {
+                condition: condition.key.to_owned(),
+                wanted: condition.wanted.clone(),
+                actual: condition.test.actual(event).chars().take(LONGEST_ACTUAL).collect(),
+            }),
+        }
     }
+}
+
+impl Test {
+    fn holds(&self, event: &Event, default_branch: Option<&str>) -> bool {
+        match self {
+            Self::From(globs) => globs.hold(|glob| glob.matches(&event.source)),
+            Self::Action(globs) => globs.hold(|glob| glob.matches(&event.action)),
+            Self::Type(globs) => globs.hold(|glob| glob.matches(&event.r#type)),
+            Self::Kind(globs) => {
+                globs.hold(|glob| event.object.as_ref().is_some_and(|object| glob.matches(&object.kind)))
+            }
+            Self::Branch(branches) => {
+                branches.hold(|branch| branch.is(event.branch.as_deref(), default_branch))
+            }
+            Self::Actor(globs) => globs.hold(|glob| {
+                [&event.actor.name, &event.actor.id].into_iter().flatten().any(|actor| glob.matches(actor))
+            }),
+            Self::Changed(globs) => {
+                globs.hold(|glob| event.changes.iter().any(|change| at_or_below(glob, &change.field)))
+            }
+            Self::Path(paths) => paths.hold(|path| path.selects(event)),
+        }
+    }
+
+    fn actual(&self, event: &Event) -> String {
+        let text = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
+        match self {
+            Self::From(_) => event.source.clone(),
+            Self::Action(_) => event.action.clone(),
+            Self::Type(_) => event.r#type.clone(),
+            Self::Kind(_) => {
+                event.object.as_ref().map_or("no object".to_owned(), |object| object.kind.clone())
+            }
+            Self::Branch(_) => text(&event.branch, "no branch"),
+            Self::Actor(_) => match (&event.actor.name, &event.actor.id) {
+                (Some(name), Some(id)) => format!("{name} (id {id})"),
+                (name, id) => text(if name.is_some() { name } else { id }, "nobody"),
+            },
+            Self::Changed(_) if event.changes.is_empty() => "no changes".to_owned(),
+            Self::Changed(_) => {
+                let fields: Vec<&str> =
+                    event.changes.iter().take(20).map(|change| change.field.as_str()).collect();
+                fields.join(", ")
+            }
+            Self::Path(paths) if paths.has_wanted() => "selects nothing".to_owned(),
+            Self::Path(_) => "selects something".to_owned(),
+        }
+    }
+}
+
+/// A change below a field is a change of the field: `custom_fields` holds for `custom_fields.x`.
+fn at_or_below(glob: &Glob, field: &str) -> bool {
+    glob.matches(field) || field.match_indices('.').any(|(dot, _)| glob.matches(&field[..dot]))
+}
+
+struct Compiler<'c> {
+    file: &'c str,
+    problems: &'c mut Problems,
+    conditions: Vec<Condition>,
+}
+
+impl Compiler<'_> {
+    fn when(&mut self, mut reader: Reader<'_>) {
+        let r = &mut reader;
+        let exact = |text: &str| Ok(Glob::new(text));
+        let folded = |text: &str| Ok(Glob::ignoring_case(text));
+        self.key(r, "action", folded, Test::Action);
+        self.key(r, "type", exact, Test::Type);
+        self.key(r, "kind", folded, Test::Kind);
+        self.key(r, "branch", |text| Ok(Branch::new(text)), Test::Branch);
+        self.key(r, "actor", exact, Test::Actor);
+        self.key(r, "changed", exact, Test::Changed);
+        self.key(r, "path", JsonPath::compile, Test::Path);
+        if let Some(node) = r.node("conditions").filter(|node| node.value != Value::Null) {
+            let message = format!("`{}` is not supported by this version", r.path_of("conditions"));
+            self.problems
+                .add(self.file, Some(node.at), message)
+                .help("remove it; `path:` can look into the data");
+        }
+        reader.finish(self.problems);
+    }
+
+    fn key<T>(
+        &mut self,
+        reader: &mut Reader<'_>,
+        key: &'static str,
+        compile: impl Fn(&str) -> Result<T, (String, String)>,
+        test: impl Fn(Patterns<T>) -> Test,
+    ) {
+        let path = reader.path_of(key);
+        let Some(node) = reader.node(key).filter(|node| node.value != Value::Null) else { return };
+        let nodes: Vec<&Node> = match &node.value {
+            Value::List(items) => items.iter().collect(),
+            _ => vec![node],
+        };
+        let mut items = Vec::new();
+        for node in nodes {
+            match node.scalar() {
+                Some(text) => items.push((node.at, text)),
+                None => {
+                    let message =
+                        format!("`{path}` must be a text or a list of texts, this is {}", node.kind());
+                    self.problems.add(self.file, Some(node.at), message);
+                }
+            }
+        }
+        let wanted = match &node.value {
+            Value::List(_) => listed(items.iter().map(|(_, text)| text.as_str())),
+            _ => node.scalar().unwrap_or_default(),
+        };
+        if matches!(&node.value, Value::List(items) if items.is_empty()) {
+            let message = format!("`{path}` is an empty list, which nothing matches");
+            self.problems.add(self.file, Some(node.at), message).help("remove the key to take everything");
+        }
+        self.items(key, &path, wanted, &items, compile, test);
+    }
+
+    fn items<T>(
+        &mut self,
+        key: &'static str,
+        path: &str,
+        wanted: String,
+        items: &[(At, String)],
+        compile: impl Fn(&str) -> Result<T, (String, String)>,
+        test: impl Fn(Patterns<T>) -> Test,
+    ) {
+        let mut patterns = Patterns::default();
+        for (at, text) in items {
+            let (unwanted, pattern) = match text.strip_prefix('!') {
+                Some(pattern) => (true, pattern.trim_start()),
+                None => (false, text.as_str()),
+            };
+            if pattern.is_empty() {
+                let message = format!("an entry of `{path}` is empty");
+                self.problems.add(self.file, Some(*at), message).help("remove it; `*` matches everything");
+                continue;
+            }
+            match compile(pattern) {
+                Ok(pattern) => patterns.push(unwanted, pattern),
+                Err((why, help)) => {
+                    self.problems.add(self.file, Some(*at), format!("`{path}` {why}")).help(help);
+                }
+            }
+        }
+        self.conditions.push(Condition { key, wanted, test: test(patterns) });
+    }
+}
+
+fn listed<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let quoted: Vec<String> = texts.map(|text| format!("{text:?}")).collect();
+    format!("[{}]", quoted.join(", "))
 }

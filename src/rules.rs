@@ -1,4 +1,12 @@
 //! Everything compiled from files as one immutable value, swapped whole on reload.
+//!
+//! Compiling reports the mistakes of all files together. Nothing here is asked per event.
+
+mod revision;
+mod route;
+mod source;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,9 +14,11 @@ use std::sync::Arc;
 use crate::adapter::{Adapter, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::route::Match;
 use crate::script::Script;
+
+use revision::Revision;
 
 /// The compiled rules.
 #[derive(Debug)]
@@ -46,8 +56,59 @@ pub struct Route {
 pub type Watch = tokio::sync::watch::Receiver<Arc<Rules>>;
 
 impl Rules {
-    /// Loads and compiles a config file with everything it names.
-    pub fn load(_file: &str) -> Result<Self, Vec<Problem>> {
-        todo!()
+    /// Loads and compiles a config file with everything it names. `file` is how the operator
+    /// named it; variables come from the environment.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in any of the files, in the order of files and lines.
+    pub fn load(file: &str) -> Result<Self, Vec<Problem>> {
+        Self::load_with(file, &|name| std::env::var(name).ok())
     }
+
+    /// The same with variables from elsewhere.
+    pub fn load_with(file: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        match std::fs::read(file).map(String::from_utf8) {
+            Ok(Ok(text)) => Self::from_text(file, &text, env),
+            Ok(Err(_)) => Err(unreadable(file, "it is not UTF-8", "save it as UTF-8")),
+            Err(error) => Err(unreadable(file, &error.to_string(), "name the config with --config FILE")),
+        }
+    }
+
+    /// Compiles the text of a config. `file` need not exist: it stands in messages, and relative
+    /// paths count from its folder.
+    pub fn from_text(
+        file: &str,
+        text: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut found = Problems::default();
+        let (config, expansion) = config::read(file, text, env, &mut found);
+        let rules = config.map(|config| compile(config, text, &mut found));
+        let mut problems = Problems::default();
+        expansion.scrub(found, &mut problems);
+        match rules {
+            Some(rules) if problems.is_empty() => Ok(rules),
+            _ => Err(problems.into_sorted()),
+        }
+    }
+}
+
+fn unreadable(file: &str, cause: &str, help: &str) -> Vec<Problem> {
+    let mut problems = Problems::default();
+    problems.add(file, None, format!("could not read the config: {cause}")).help(help);
+    problems.into_sorted()
+}
+
+fn compile(config: Config, text: &str, problems: &mut Problems) -> Rules {
+    let mut revision = Revision::default();
+    revision.add(&config.file, text.as_bytes());
+    let sources = source::compile(&config, &mut revision, problems);
+    let destinations: HashMap<Arc<str>, Arc<config::Destination>> = config
+        .destinations
+        .iter()
+        .map(|destination| (Arc::from(destination.name.as_str()), Arc::new(destination.clone())))
+        .collect();
+    let routes = route::compile(&config, &destinations, &mut revision, problems);
+    Rules { revision: revision.finish(), config, sources, destinations, routes }
 }

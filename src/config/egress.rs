@@ -1,0 +1,25 @@
+//! The section `egress:`: which addresses deliveries may reach, and how many leave at once.
+
+use super::Egress;
+use super::context::Context;
+use super::units::{self, NETWORK};
+use crate::yaml::Reader;
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self { allow: Vec::new(), deny: Vec::new(), in_flight: 256 }
+    }
+}
+
+/// Reads the section; what is missing or wrong takes its default.
+pub(super) fn read(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Egress {
+    let r = &mut reader;
+    let egress = Egress {
+        allow: cx.values(r, "allow", NETWORK, units::network).unwrap_or_default(),
+        deny: cx.values(r, "deny", NETWORK, units::network).unwrap_or_default(),
+        in_flight: cx.count(r, "in_flight", 1..=65_536).unwrap_or(Egress::default().in_flight),
+    };
+    cx.unsupported(r, "proxy");
+    reader.finish(cx.problems);
+    egress
+}

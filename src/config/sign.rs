@@ -1,0 +1,191 @@
+//! `sign:` of a source or a destination: scheme, secrets, and the parts of a custom scheme.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use http::HeaderName;
+
+use super::context::Context;
+use super::headers::is_reserved;
+use crate::secret::Secret;
+use crate::signature::{Custom, Encoding, Hash, Scheme};
+use crate::yaml::{At, Node, Reader, Value};
+
+/// The schemes of this version, as they are written.
+pub(super) const SCHEMES: [&str; 6] = ["standard-webhooks", "netbox", "infrahub", "github", "custom", "none"];
+/// Secrets are typed by people: padding may be missing.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// Schemes of later versions.
+const LATER: &str = "standard-webhooks-ed25519";
+
+/// What `sign:` says.
+pub(super) struct Sign {
+    /// `None`: not given, or wrong.
+    pub scheme: Option<Scheme>,
+    /// The scheme is wrong, which has been reported.
+    pub wrong: bool,
+    /// `None`: not given.
+    pub secrets: Option<Vec<(At, Secret)>>,
+}
+
+/// Reads `sign:`; a name alone is short for `{ scheme: name }`.
+pub(super) fn read(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Sign> {
+    let path = reader.path_of("sign");
+    let node = reader.node("sign").filter(|node| node.value != Value::Null)?;
+    if cx.expansion.is_broken(node.at) {
+        return None;
+    }
+    match node.scalar() {
+        Some(name) => {
+            let scheme = short(&path, node, &name, cx);
+            Some(Sign { wrong: scheme.is_none(), scheme, secrets: None })
+        }
+        None => Some(long(Reader::new(cx.file, path, node, cx.problems)?, cx)),
+    }
+}
+
+fn short(path: &str, node: &Node, name: &str, cx: &mut Context<'_>) -> Option<Scheme> {
+    match plain(name) {
+        Some(scheme) => Some(scheme),
+        None if name == "custom" => {
+            let message = format!("`{path}` of scheme custom needs its parts");
+            cx.problem(node.at, message, "write `{ scheme: custom, header: X-Signature, hash: sha256 }`");
+            None
+        }
+        None => {
+            unknown(path, node.at, name, cx);
+            None
+        }
+    }
+}
+
+fn unknown(path: &str, at: At, name: &str, cx: &mut Context<'_>) {
+    let shown = cx.expansion.shown(at, name).to_owned();
+    if name == LATER {
+        let message = format!("`{path}: {name}` is not supported by this version");
+        cx.problem(at, message, "write `standard-webhooks`");
+    } else {
+        let help = crate::yaml::nearest(name, &SCHEMES);
+        cx.problem(at, format!("`{path}` does not know `{shown}`"), help);
+    }
+}
+
+fn plain(name: &str) -> Option<Scheme> {
+    Some(match name {
+        "standard-webhooks" => Scheme::StandardWebhooks,
+        "netbox" => Scheme::Netbox,
+        "infrahub" => Scheme::Infrahub,
+        "github" => Scheme::Github,
+        "none" => Scheme::None,
+        _ => return None,
+    })
+}
+
+fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
+    let r = &mut reader;
+    let before = cx.problems.len();
+    let given = cx.text(r, "scheme");
+    let scheme = match given {
+        Some((at, name)) if name != "custom" => {
+            let scheme = plain(&name);
+            if scheme.is_none() {
+                unknown(&r.path_of("scheme"), at, &name, cx);
+            }
+            only_for_custom(r, &name, cx);
+            scheme
+        }
+        Some(_) => custom(r, cx).map(Scheme::Custom),
+        None => {
+            only_for_custom(r, "standard-webhooks", cx);
+            None
+        }
+    };
+    let wrong = cx.problems.len() > before;
+    let secrets = cx.secrets(r, "secrets");
+    reader.finish(cx.problems);
+    Sign { scheme, wrong, secrets }
+}
+
+fn only_for_custom(r: &mut Reader<'_>, scheme: &str, cx: &mut Context<'_>) {
+    for key in ["hash", "encoding", "header", "prefix", "over"] {
+        if let Some(node) = r.node(key) {
+            let message = format!("`{}` belongs to scheme custom, this is {scheme}", r.path_of(key));
+            cx.problem(node.at, message, "write `scheme: custom`, or remove the key");
+        }
+    }
+}
+
+fn custom(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Custom> {
+    let hash = cx.word(r, "hash", &["sha256", "sha512", "sha384", "sha1"]);
+    let encoding = cx.word(r, "encoding", &["hex", "base64"]);
+    let header = custom_header(r, cx);
+    let prefix = cx.value(r, "prefix", "a text of visible ASCII", |text| {
+        text.bytes().all(|byte| (0x20..0x7f).contains(&byte)).then(|| text.to_owned()).ok_or(None)
+    });
+    let over = cx.value(r, "over", "a text with `{body}` in it", over);
+    Some(Custom {
+        hash: match hash.as_ref().map(|(_, name)| name.as_str()) {
+            Some("sha512") => Hash::Sha512,
+            Some("sha384") => Hash::Sha384,
+            Some("sha1") => Hash::Sha1,
+            _ => Hash::Sha256,
+        },
+        encoding: if encoding.is_some_and(|(_, name)| name == "base64") {
+            Encoding::Base64
+        } else {
+            Encoding::Hex
+        },
+        header: header?,
+        prefix: prefix.unwrap_or_default(),
+        over: over.unwrap_or_else(|| "{body}".to_owned()),
+    })
+}
+
+fn custom_header(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<String> {
+    let present = r.entries().iter().any(|(key, _)| key.name == "header");
+    let given = cx.text(r, "header");
+    if !present {
+        r.missing("header", "name the header that carries the signature, such as `X-Signature`", cx.problems);
+    }
+    let (at, name) = given?;
+    let path = r.path_of("header");
+    let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
+        cx.problem(at, format!("`{path}` is no name of a header"), "letters, digits and `-` make a name");
+        return None;
+    };
+    // `webhook-signature` may be signed in a way of one's own; the rest belongs to HTTP.
+    if is_reserved(parsed.as_str()) && parsed.as_str() != "webhook-signature" {
+        cx.problem(at, format!("`{path}` names a header that the gateway sets itself"), "choose another");
+        return None;
+    }
+    Some(name)
+}
+
+fn over(text: &str) -> super::units::Parsed<String> {
+    let known = text.replace("{body}", "").replace("{id}", "").replace("{timestamp}", "");
+    if known.contains(['{', '}']) {
+        return Err(Some("it may hold `{body}`, `{id}` and `{timestamp}`".to_owned()));
+    }
+    if !text.contains("{body}") {
+        return Err(Some("without `{body}` a signature says nothing about the body".to_owned()));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reports `whsec_` secrets that hold no key. Only Standard Webhooks reads them so.
+pub(super) fn check_keys(scheme: &Scheme, secrets: &[(At, Secret)], cx: &mut Context<'_>) {
+    if *scheme != Scheme::StandardWebhooks {
+        return;
+    }
+    for (at, secret) in secrets {
+        let Some(key) = secret.expose().strip_prefix("whsec_") else { continue };
+        if !LENIENT.decode(key).is_ok_and(|key| !key.is_empty()) {
+            let help = "copy it whole, or use a text that does not begin with `whsec_`";
+            cx.problem(*at, "the secret begins with `whsec_`, but what follows is no base64", help);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What configs say, and the words for what is wrong with them.
+
+mod broken;
+mod expansion;
+mod values;
+
+use std::collections::HashMap;
+
+use tempfile::TempDir;
+
+use super::Config;
+use crate::problem::Problems;
+
+/// A folder with the files that `everything.yaml` names.
+pub(super) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("scripts")).unwrap();
+    for file in ["ca.pem", "cert.pem", "key.pem", "scripts/one.rhai"] {
+        std::fs::write(folder.path().join(file), "").unwrap();
+    }
+    folder
+}
+
+/// Reads a config as if it lay in a folder, without any variables.
+pub(super) fn read_from(folder: &TempDir, text: &str, problems: &mut Problems) -> Option<Config> {
+    let file = folder.path().join("config.yaml");
+    Config::read(&file.to_string_lossy(), text, &|_| None, problems)
+}
+
+/// Reads a config that has to be right.
+fn read(text: &str) -> Config {
+    let mut problems = Problems::default();
+    let config = Config::read("config.yaml", text, &|_| None, &mut problems);
+    assert!(problems.is_empty(), "{problems:#?}");
+    config.unwrap()
+}
+
+/// All messages about a config, sorted.
+fn messages_with(text: &str, env: &[(&str, &str)]) -> Vec<String> {
+    let env: HashMap<&str, &str> = env.iter().copied().collect();
+    let mut problems = Problems::default();
+    Config::read("config.yaml", text, &|name| env.get(name).map(|value| (*value).to_owned()), &mut problems);
+    problems.into_sorted().iter().map(ToString::to_string).collect()
+}
+
+fn messages(text: &str) -> Vec<String> {
+    messages_with(text, &[])
+}

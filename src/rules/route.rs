@@ -1,0 +1,57 @@
+//! Compiles routes: their conditions and scripts. A script that several routes name is
+//! compiled once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Route;
+use super::revision::Revision;
+use crate::config::{self, Config};
+use crate::problem::Problems;
+use crate::route::Match;
+use crate::script::Script;
+
+type Scripts = HashMap<String, Option<Arc<Script>>>;
+
+/// Compiles the routes in the order of the config.
+pub(super) fn compile(
+    config: &Config,
+    destinations: &HashMap<Arc<str>, Arc<config::Destination>>,
+    revision: &mut Revision,
+    problems: &mut Problems,
+) -> Vec<Route> {
+    let mut scripts = Scripts::new();
+    let routes = config.routes.iter().map(|route| Route {
+        name: Arc::from(route.name.as_str()),
+        matches: Match::compile(&config.file, &route.path, &route.from, route.when.as_ref(), problems),
+        script: route
+            .script
+            .as_ref()
+            .and_then(|(_, file)| script(config, file, &mut scripts, revision, problems)),
+        to: route.to.iter().filter_map(|(_, name)| destinations.get(name.as_str()).cloned()).collect(),
+    });
+    let routes: Vec<Route> = routes.collect();
+    if !scripts.is_empty() {
+        revision.add_scripts(&config.dir.join("scripts"));
+    }
+    routes
+}
+
+fn script(
+    config: &Config,
+    file: &str,
+    scripts: &mut Scripts,
+    revision: &mut Revision,
+    problems: &mut Problems,
+) -> Option<Arc<Script>> {
+    if let Some(known) = scripts.get(file) {
+        return known.clone();
+    }
+    let path = config.dir.join(file);
+    if let Ok(content) = std::fs::read(&path) {
+        revision.add(&path.to_string_lossy(), &content);
+    }
+    let script = Script::compile(&config.dir, file, &config.scripts, problems).map(Arc::new);
+    scripts.insert(file.to_owned(), script.clone());
+    script
+}
