@@ -1,3 +1,7 @@
 //! Arguments in, `ExitCode` out.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crossconnect::cli::main()
+}

@@ -1,0 +1,162 @@
+//! `try`: what would happen to one request, up to the bytes that would leave. Sends nothing.
+
+use std::io::{self, Write};
+
+use http::Method;
+
+use super::args::{self, Header};
+use super::exit::Exit;
+use super::receipts::proof_line;
+use super::terminal::{self, field};
+use super::{ConfigFile, Output, print_json, verdict};
+use crate::app;
+use crate::clock::{Clock as _, SystemClock};
+use crate::model::Json;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  crossconnect try --source netbox-prod --file body.json --sign
+  crossconnect try --source lab --file - --header 'Idempotency-Key: 7' --output json")]
+pub struct Args {
+    /// The configured source that the request would come to
+    #[arg(long)]
+    source: String,
+    /// The body, byte for byte; `-`: stdin
+    #[arg(long, value_name = "BODY")]
+    file: String,
+    /// A header that came with it, `Name: value`
+    #[arg(long, value_parser = args::header, value_name = "K:V")]
+    header: Vec<Header>,
+    #[arg(long, default_value = "POST")]
+    method: Method,
+    /// Sign it with the source's own secret first
+    #[arg(long)]
+    sign: bool,
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+/// Runs the command; 1 if the request would not be accepted, or not be understood.
+pub fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let rules = config.load()?;
+    let body = args::input(&args.file)?;
+    let headers: Vec<(String, String)> = args
+        .header
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    let method = args.method.as_str();
+    let trial = app::try_json(&rules, &args.source, method, &headers, body, args.sign, SystemClock.now())
+        .map_err(anyhow::Error::msg)?;
+    match args.output {
+        Output::Table => print(&trial, out)?,
+        Output::Json => print_json(out, &trial)?,
+    }
+    Ok(Exit::failed_if(has_failed(&trial)))
+}
+
+/// Not proved, not mapped, or refused by a script.
+fn has_failed(trial: &Json) -> bool {
+    let refused =
+        trial.get("verified").and_then(|verified| verified.get("error")).is_some_and(|e| !e.is_null());
+    let unmapped = trial.get("failure").is_some_and(|failure| !failure.is_null());
+    let broken = verdict::items(trial, "routes").iter().any(|route| field(route, "decision") == "failed");
+    refused || unmapped || broken
+}
+
+fn print(trial: &Json, out: &mut dyn Write) -> io::Result<()> {
+    let verified = trial.get("verified").unwrap_or(&Json::Null);
+    match verified.get("error").filter(|error| !error.is_null()) {
+        Some(error) => writeln!(out, "NOT verified: {} (--sign signs it)", terminal::value(error))?,
+        None => writeln!(out, "verified: {}", proof_line(verified))?,
+    }
+    if let Some(failure) = trial.get("failure").filter(|failure| !failure.is_null()) {
+        writeln!(out, "failed{}", verdict::failure(failure))?;
+    }
+    for event in verdict::items(trial, "events") {
+        print_event(event, verdict::items(trial, "routes"), out)?;
+    }
+    let requests = verdict::items(trial, "requests");
+    requests.iter().try_for_each(|request| print_request(request, out))?;
+    let count = requests.len();
+    writeln!(out, "\n{count} request{} would leave; nothing was sent", if count == 1 { "" } else { "s" })
+}
+
+/// The event whole, then what each route said about it.
+fn print_event(event: &Json, routes: &[Json], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "\nevent {}", verdict::event(event))?;
+    let pretty = serde_json::to_string_pretty(event).map_err(io::Error::from)?;
+    terminal::indented(out, "  ", &terminal::block(&pretty))?;
+    let about = routes.iter().filter(|route| route.get("event") == event.get("id"));
+    about.map(verdict::route).try_for_each(|route| writeln!(out, "route {route}"))
+}
+
+fn print_request(request: &Json, out: &mut dyn Write) -> io::Result<()> {
+    let [delivery, destination, method, url] =
+        ["delivery", "destination", "method", "url"].map(|name| field(request, name));
+    writeln!(out, "\nrequest to {destination} ({delivery})\n  {method} {url}")?;
+    for header in verdict::items(request, "headers") {
+        let part = |index: usize| header.get(index).map(terminal::value).unwrap_or_default();
+        writeln!(out, "  {}: {}", part(0), part(1))?;
+    }
+    writeln!(out)?;
+    let body = match request.get("body") {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    terminal::indented(out, "  ", &terminal::body(body.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn trial() -> Json {
+        json!({
+            "verified": {"scheme": "netbox", "variant": "raw", "secret": 0},
+            "events": [{"id": "evt_1", "type": "netbox.object.updated", "object": {"kind": "dcim.device", "id": "1"}}],
+            "routes": [
+                {"event": "evt_1", "route": "a", "decision": "filtered", "reason": "no"},
+                {"event": "evt_1", "route": "b", "decision": "routed", "deliveries": ["dlv_1"], "script": null},
+            ],
+            "requests": [{"delivery": "dlv_1", "destination": "awx", "method": "POST", "url": "https://awx/x",
+                          "headers": [["webhook-id", "dlv_1"]], "body": "{\"a\":1}"}],
+            "failure": null,
+        })
+    }
+
+    fn printed(trial: &Json) -> String {
+        let mut out = Vec::new();
+        print(trial, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_trial_shows_proof_event_verdicts_and_requests() {
+        let text = printed(&trial());
+        for part in [
+            "verified: netbox, over raw, secret 1",
+            "event netbox.object.updated dcim.device 1",
+            "route a: dropped by the script: no",
+            "  POST https://awx/x\n  webhook-id: dlv_1\n\n  {\n    \"a\": 1\n  }",
+            "1 request would leave; nothing was sent",
+        ] {
+            assert!(text.contains(part), "{part:?} is not in\n{text}");
+        }
+        assert!(!has_failed(&trial()));
+    }
+
+    #[test]
+    fn a_request_that_is_not_proved_or_not_understood_fails() {
+        let mut refused = trial();
+        refused["verified"] = json!({"error": "the signature matches none of the secrets"});
+        assert!(has_failed(&refused) && printed(&refused).starts_with("NOT verified: the signature"));
+        let mut unmapped = trial();
+        unmapped["failure"] = json!({"stage": "map", "message": "no object", "place": "$.data.id"});
+        assert!(has_failed(&unmapped) && printed(&unmapped).contains("failed in map: no object ($.data.id)"));
+    }
+}

@@ -1,0 +1,186 @@
+//! Events, verdicts of routes and deliveries as lines of text, from the JSON that the admin
+//! API and a dry run share.
+
+use std::io::{self, Write};
+
+use super::table::Table;
+use super::terminal::{self, field};
+use crate::model::Json;
+
+/// `netbox.object.updated dcim.device 1 leaf-01 by kubecode`.
+pub fn event(event: &Json) -> String {
+    let mut words = vec![field(event, "type")];
+    if let Some(object) = event.get("object").filter(|object| !object.is_null()) {
+        words.extend(
+            ["kind", "id", "name"].map(|name| field(object, name)).into_iter().filter(|word| word != "-"),
+        );
+    }
+    if let Some(actor) = event.get("actor") {
+        let by = ["name", "id"].map(|name| field(actor, name)).into_iter().find(|word| word != "-");
+        words.extend(by.map(|by| format!("by {by}")));
+    }
+    words.join(" ")
+}
+
+/// One line per change: `status: active -> offline`.
+pub fn changes(event: &Json) -> Vec<String> {
+    items(event, "changes")
+        .iter()
+        .map(|change| {
+            let [name, from, to] = ["field", "from", "to"].map(|name| field(change, name));
+            match change.get("partial").and_then(Json::as_bool) {
+                Some(true) => format!("{name}: removed {from}, added {to}"),
+                _ => format!("{name}: {from} -> {to}"),
+            }
+        })
+        .collect()
+}
+
+/// What a route decided: `device-status: no, changed is name, wanted status`.
+pub fn route(verdict: &Json) -> String {
+    let route = field(verdict, "route");
+    let said = match verdict.get("decision").and_then(Json::as_str) {
+        Some("unmatched") => {
+            let [condition, wanted, actual] =
+                ["condition", "wanted", "actual"].map(|name| field(verdict, name));
+            format!("no: {condition} is {actual}, wanted {wanted}")
+        }
+        Some("filtered") => format!("dropped by the script{}", behind(verdict, "reason")),
+        Some("routed") => {
+            let count = items(verdict, "deliveries").len();
+            let script = verdict.get("script").and_then(Json::as_str);
+            let through = script.map(|script| format!(" through {}", terminal::line(script)));
+            format!(
+                "yes{}: {count} deliver{}",
+                through.unwrap_or_default(),
+                if count == 1 { "y" } else { "ies" }
+            )
+        }
+        Some("failed") => format!("failed{}", failure(verdict)),
+        _ => terminal::value(verdict),
+    };
+    format!("{route}: {said}")
+}
+
+/// ` in script: variable not found (scripts/a.rhai:3:5)`.
+pub fn failure(failure: &Json) -> String {
+    let place = match field(failure, "place") {
+        place if place == "-" => String::new(),
+        place => format!(" ({place})"),
+    };
+    format!(" in {}: {}{place}", field(failure, "stage"), field(failure, "message"))
+}
+
+/// Each event with its changes and the verdicts of the routes.
+pub fn processed(out: &mut dyn Write, processed: &[Json]) -> io::Result<()> {
+    for entry in processed {
+        let told = entry.get("event").unwrap_or(&Json::Null);
+        writeln!(out, "event {} {}", field(told, "id"), event(told))?;
+        changes(told).iter().try_for_each(|change| writeln!(out, "  {}", cut(change)))?;
+        items(entry, "routes").iter().try_for_each(|verdict| writeln!(out, "  route {}", route(verdict)))?;
+    }
+    Ok(())
+}
+
+/// The columns of deliveries.
+pub fn delivery_table() -> Table {
+    Table::new(&[
+        "DELIVERY",
+        "CREATED",
+        "STATE",
+        "DESTINATION",
+        "ROUTE",
+        "ATTEMPTS",
+        "LAST",
+        "LANE",
+        "REASON",
+    ])
+}
+
+/// One delivery as a row of [`delivery_table`].
+pub fn delivery_row(delivery: &Json) -> Vec<String> {
+    let last = match (field(delivery, "last_class"), field(delivery, "last_status")) {
+        (class, status) if class == "-" => status,
+        (class, status) if status == "-" || class.starts_with("http_") && class.ends_with(&status) => class,
+        (class, status) => format!("{class} {status}"),
+    };
+    let mut row = ["id", "created_at", "state", "destination", "route", "attempts"]
+        .map(|name| field(delivery, name))
+        .to_vec();
+    row.push(last);
+    row.extend(["lane", "reason"].map(|name| field(delivery, name)));
+    row
+}
+
+/// The entries of a list field; none if it is absent.
+pub fn items<'a>(document: &'a Json, name: &str) -> &'a [Json] {
+    document.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn behind(document: &Json, name: &str) -> String {
+    match field(document, name) {
+        text if text == "-" => String::new(),
+        text => format!(": {text}"),
+    }
+}
+
+fn cut(text: &str) -> String {
+    const MAX: usize = 200;
+    if text.chars().count() <= MAX {
+        return text.to_owned();
+    }
+    text.chars().take(MAX - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_reads_as_one_line() {
+        let told = json!({
+            "type": "netbox.object.updated",
+            "object": {"kind": "dcim.device", "id": "1", "name": "leaf-01", "url": null},
+            "actor": {"id": null, "name": "kubecode"},
+        });
+        assert_eq!(event(&told), "netbox.object.updated dcim.device 1 leaf-01 by kubecode");
+        assert_eq!(event(&json!({"type": "netbox.custom", "object": null})), "netbox.custom");
+    }
+
+    #[test]
+    fn every_decision_of_a_route_has_its_sentence() {
+        let cases = [
+            (
+                json!({"route": "a", "decision": "unmatched", "condition": "changed", "wanted": "status", "actual": "name"}),
+                "a: no: changed is name, wanted status",
+            ),
+            (
+                json!({"route": "a", "decision": "filtered", "reason": "a test site"}),
+                "a: dropped by the script: a test site",
+            ),
+            (json!({"route": "a", "decision": "filtered", "reason": null}), "a: dropped by the script"),
+            (
+                json!({"route": "a", "decision": "routed", "deliveries": ["dlv_1", "dlv_2"], "script": "s.rhai"}),
+                "a: yes through s.rhai: 2 deliveries",
+            ),
+            (
+                json!({"route": "a", "decision": "failed", "stage": "script", "message": "no", "place": "s.rhai:3:5"}),
+                "a: failed in script: no (s.rhai:3:5)",
+            ),
+        ];
+        for (verdict, expected) in cases {
+            assert_eq!(route(&verdict), expected);
+        }
+    }
+
+    #[test]
+    fn a_partial_change_tells_what_went_and_what_came() {
+        let told = json!({"changes": [
+            {"field": "status", "from": "active", "to": null},
+            {"field": "peers", "from": ["a"], "to": ["b"], "partial": true},
+        ]});
+        assert_eq!(changes(&told), ["status: active -> -", r#"peers: removed ["a"], added ["b"]"#]);
+    }
+}
