@@ -1,0 +1,225 @@
+//! How many attempts are under way at once, and how fast they follow one another.
+//!
+//! Readiness is the permission: it is taken in `poll_ready`, before a delivery is claimed, so
+//! that no lease runs while its delivery waits for a turn. Dropping a ready service gives the
+//! permission back.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Layer, Service};
+
+use crate::clock::Clock;
+use crate::config::Rate;
+use crate::model::Timestamp;
+
+type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Something to pass before an attempt.
+pub(super) trait Gate: Clone + Send + 'static {
+    /// Held from the permission to the end of the attempt.
+    type Pass: Send + 'static;
+
+    fn enter(&self) -> Waiting<Self::Pass>;
+
+    /// The attempt begins: from here on the pass cannot be given back unused.
+    fn spend(_pass: &mut Self::Pass) {}
+}
+
+/// The layer of a gate.
+#[derive(Debug, Clone)]
+pub(super) struct Through<G>(pub G);
+
+impl<G: Gate, S> Layer<S> for Through<G> {
+    type Service = Gated<G, S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Gated { inner, gate: self.0.clone(), pass: None, waiting: None }
+    }
+}
+
+/// A service behind a gate.
+pub(super) struct Gated<G: Gate, S> {
+    inner: S,
+    gate: G,
+    pass: Option<G::Pass>,
+    waiting: Option<Waiting<G::Pass>>,
+}
+
+impl<G: Gate, S: Clone> Clone for Gated<G, S> {
+    /// The copy has no permission; it asks for its own.
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), gate: self.gate.clone(), pass: None, waiting: None }
+    }
+}
+
+impl<G: Gate, S, R> Service<R> for Gated<G, S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+    S::Response: 'static,
+    S::Error: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if self.pass.is_none() {
+            let gate = &self.gate;
+            let pass = ready!(self.waiting.get_or_insert_with(|| gate.enter()).as_mut().poll(cx));
+            self.waiting = None;
+            self.pass = Some(pass);
+        }
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let mut pass = self.pass.take();
+        if let Some(pass) = &mut pass {
+            G::spend(pass);
+        }
+        let attempt = self.inner.call(request);
+        Box::pin(async move {
+            let result = attempt.await;
+            drop(pass);
+            result
+        })
+    }
+}
+
+/// The attempts that all destinations may have under way together (`egress.in_flight`).
+///
+/// Where there is room for it, one place of each destination is its own and does not come from
+/// the shared ones, so that a few hanging receivers cannot stop the others.
+#[derive(Debug)]
+pub(super) struct Pool {
+    total: usize,
+    destinations: usize,
+    own_place: bool,
+    shared: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub fn new(total: usize, destinations: usize) -> Arc<Self> {
+        let total = total.clamp(1, Semaphore::MAX_PERMITS);
+        let own_place = destinations <= total / 2;
+        let shared = if own_place { total - destinations } else { total };
+        Arc::new(Self { total, destinations, own_place, shared: Arc::new(Semaphore::new(shared)) })
+    }
+
+    /// Whether a pool for these numbers would be another one.
+    pub fn fits(&self, total: usize, destinations: usize) -> bool {
+        self.total == total.clamp(1, Semaphore::MAX_PERMITS) && self.destinations == destinations
+    }
+}
+
+/// One destination's part in the pool.
+#[derive(Debug, Clone)]
+pub(super) struct Share {
+    own: Arc<Semaphore>,
+    shared: Arc<Semaphore>,
+}
+
+impl Share {
+    pub fn of(pool: &Pool) -> Self {
+        Self { own: Arc::new(Semaphore::new(usize::from(pool.own_place))), shared: pool.shared.clone() }
+    }
+}
+
+impl Gate for Share {
+    /// `None` only if a semaphore were closed, which none ever is.
+    type Pass = Option<OwnedSemaphorePermit>;
+
+    fn enter(&self) -> Waiting<Self::Pass> {
+        let (own, shared) = (self.own.clone(), self.shared.clone());
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                permit = own.acquire_owned() => permit.ok(),
+                permit = shared.acquire_owned() => permit.ok(),
+            }
+        })
+    }
+}
+
+/// A token bucket: `rate.count` at once, then one every `rate.per / rate.count`.
+#[derive(Debug, Clone)]
+pub(super) struct Bucket {
+    rate: Rate,
+    clock: Arc<dyn Clock>,
+    level: Arc<Mutex<Level>>,
+}
+
+#[derive(Debug)]
+struct Level {
+    tokens: f64,
+    at: Timestamp,
+}
+
+/// One token; unspent, it goes back when dropped.
+#[derive(Debug)]
+pub(super) struct Token {
+    bucket: Option<Bucket>,
+}
+
+impl Bucket {
+    pub fn new(rate: Rate, clock: Arc<dyn Clock>) -> Self {
+        let level = Level { tokens: f64::from(rate.count.max(1)), at: clock.now() };
+        Self { rate, clock, level: Arc::new(Mutex::new(level)) }
+    }
+
+    fn per_second(&self) -> f64 {
+        f64::from(self.rate.count.max(1)) / self.rate.per.as_secs_f64().max(1e-9)
+    }
+
+    /// A token, or when to ask again.
+    fn take(&self) -> Result<Token, Timestamp> {
+        let now = self.clock.now();
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let passed = Duration::try_from(now.duration_since(level.at)).unwrap_or_default();
+        let full = f64::from(self.rate.count.max(1));
+        level.tokens = (level.tokens + passed.as_secs_f64() * self.per_second()).min(full);
+        level.at = now;
+        if level.tokens >= 1.0 {
+            level.tokens -= 1.0;
+            return Ok(Token { bucket: Some(self.clone()) });
+        }
+        let missing = (1.0 - level.tokens) / self.per_second();
+        // Rounded up to a whole millisecond, so that nobody wakes a breath too early.
+        let wait = Duration::from_millis(1) + Duration::try_from_secs_f64(missing).unwrap_or(self.rate.per);
+        Err(now.checked_add(wait).unwrap_or(Timestamp::MAX))
+    }
+}
+
+impl Gate for Bucket {
+    type Pass = Token;
+
+    fn enter(&self) -> Waiting<Token> {
+        let bucket = self.clone();
+        Box::pin(async move {
+            loop {
+                match bucket.take() {
+                    Ok(token) => return token,
+                    Err(at) => bucket.clock.sleep_until(at).await,
+                }
+            }
+        })
+    }
+
+    fn spend(token: &mut Token) {
+        token.bucket = None;
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        if let Some(bucket) = self.bucket.take() {
+            bucket.level.lock().unwrap_or_else(PoisonError::into_inner).tokens += 1.0;
+        }
+    }
+}

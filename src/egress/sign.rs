@@ -1,0 +1,285 @@
+//! From a delivery to the exact request that leaves, with a fresh timestamp and signature
+//! every time. The dry run shows what this file builds, so both are always the same.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http_body_util::Full;
+use tower::{BoxError, Service};
+
+use super::classify::{Failure, Unusable};
+use crate::clock::Clock;
+use crate::config::Destination;
+use crate::model::{Delivery, Timestamp};
+use crate::store::Leased;
+
+const AGENT: &str = concat!("crossconnect/", env!("CARGO_PKG_VERSION"));
+pub(super) const REDACTED: &str = "[redacted]";
+
+/// What the connection itself decides; neither a config nor a script may.
+const FRAMING: &[&str] = &[
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// The request that would leave now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    pub method: String,
+    /// Credentials in it read `[redacted]`.
+    pub url: String,
+    /// In wire order; values that hold secrets read `[redacted]`.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+/// Builds the request of one delivery as it would leave at `now`; sends nothing.
+///
+/// # Errors
+///
+/// A failure of class `config` if the destination's settings make no request.
+pub fn preview(destination: &Destination, delivery: &Delivery, now: Timestamp) -> Result<Preview, Failure> {
+    let request =
+        build(destination, delivery, now).map_err(|error| Failure::of_error(&error, destination.timeout))?;
+    Ok(Preview {
+        method: destination.method.to_string(),
+        url: shown_url(&destination.url),
+        headers: shown_headers(request.headers()),
+        body: delivery.body.clone(),
+    })
+}
+
+/// A delivery on its way down the stack.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing {
+    pub leased: Arc<Leased>,
+    /// Filled once the request is built: its headers as they may be shown.
+    pub shown: Arc<OnceLock<Vec<(String, String)>>>,
+}
+
+/// The layer: delivery in, signed request out.
+#[derive(Debug, Clone)]
+pub(super) struct Sign<S> {
+    pub inner: S,
+    pub destination: Arc<Destination>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl<S> Service<Outgoing> for Sign<S>
+where
+    S: Service<Request<Full<Bytes>>, Error = BoxError>,
+    S::Future: Send + 'static,
+    S::Response: 'static,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, outgoing: Outgoing) -> Self::Future {
+        match build(&self.destination, &outgoing.leased.delivery, self.clock.now()) {
+            Ok(request) => {
+                outgoing.shown.get_or_init(|| shown_headers(request.headers()));
+                Box::pin(self.inner.call(request))
+            }
+            Err(unusable) => Box::pin(async move { Err(unusable.into()) }),
+        }
+    }
+}
+
+/// Later lines win over earlier ones: the destination's own headers, then the delivery's,
+/// then the signature's, which nobody may replace.
+fn build(
+    destination: &Destination,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<Request<Full<Bytes>>, Unusable> {
+    let mut headers = HeaderMap::new();
+    if let Some(host) = host_of(&destination.url) {
+        headers.insert(HOST, host);
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(delivery.body.len()));
+    headers.insert(CONTENT_TYPE, value("content-type", &delivery.content_type)?);
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    put(&mut headers, configured(destination)?);
+    put(&mut headers, given(delivery)?);
+    let id = delivery.id.to_string();
+    for (name, text) in destination.sign.sign(&id, now.as_second(), &delivery.body) {
+        headers.insert(named(&name)?, value(&name, &text)?);
+    }
+    let mut request = Request::new(Full::new(delivery.body.clone()));
+    *request.method_mut() = destination.method.clone();
+    *request.uri_mut() = destination.url.clone();
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// The destination's static headers; all but a few harmless ones count as secret.
+fn configured(destination: &Destination) -> Result<Vec<(HeaderName, HeaderValue)>, Unusable> {
+    let usable = |(name, _): &&(HeaderName, _)| !FRAMING.contains(&name.as_str());
+    let read = |(name, secret): &(HeaderName, crate::secret::Secret)| {
+        let mut value = value(name.as_str(), secret.expose())?;
+        value.set_sensitive(![CONTENT_TYPE, ACCEPT, USER_AGENT, HOST].contains(name));
+        Ok((name.clone(), value))
+    };
+    destination.headers.iter().filter(usable).map(read).collect()
+}
+
+/// What format or script gave to the delivery.
+fn given(delivery: &Delivery) -> Result<Vec<(HeaderName, HeaderValue)>, Unusable> {
+    let mut found = Vec::with_capacity(delivery.headers.len());
+    for (name, text) in &delivery.headers {
+        let (name, mut value) = (named(name)?, value(name, text)?);
+        let lower = name.as_str();
+        if FRAMING.contains(&lower) || lower == "host" || lower.starts_with("webhook-") {
+            continue;
+        }
+        value.set_sensitive(sounds_secret(lower));
+        found.push((name, value));
+    }
+    Ok(found)
+}
+
+/// Replaces what was there under the same names; within the group all values stay.
+fn put(headers: &mut HeaderMap, group: Vec<(HeaderName, HeaderValue)>) {
+    for (name, _) in &group {
+        headers.remove(name);
+    }
+    for (name, value) in group {
+        headers.append(name, value);
+    }
+}
+
+fn named(name: &str) -> Result<HeaderName, Unusable> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+        let remedy = "use letters, digits and hyphens in header names";
+        Unusable::new(format!("{name:?} is no header name"), remedy)
+    })
+}
+
+fn value(name: &str, text: &str) -> Result<HeaderValue, Unusable> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        // The value itself may be a secret.
+        let error = format!("the value of the header {name} holds a line break or another control character");
+        Unusable::new(error, "look for a line break at the end of the secret or file it comes from")
+    })
+}
+
+/// Host and, unless it is the scheme's own, port.
+fn host_of(url: &Uri) -> Option<HeaderValue> {
+    let host = url.host()?;
+    let usual = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    match url.port_u16() {
+        Some(port) if port != usual => HeaderValue::from_str(&format!("{host}:{port}")).ok(),
+        _ => HeaderValue::from_str(host).ok(),
+    }
+}
+
+fn sounds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "cookie", "key", "token", "secret", "password", "credential", "signature"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// As they may be shown to an operator.
+fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+    let show = |value: &HeaderValue| match value.is_sensitive() {
+        true => REDACTED.to_owned(),
+        false => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    };
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), show(value))).collect()
+}
+
+/// A URL as it may be shown: without user and password, and without the values of query
+/// parameters that sound like secrets.
+pub(super) fn shown_url(url: &Uri) -> String {
+    let scheme = url.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let authority = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{REDACTED}@{host}"),
+        None => authority.to_owned(),
+    };
+    let query = url.query().map(|query| format!("?{}", shown_query(query))).unwrap_or_default();
+    format!("{scheme}{authority}{}{query}", url.path())
+}
+
+fn shown_query(query: &str) -> String {
+    let show = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if sounds_secret(name) || name == "sig" => format!("{name}={REDACTED}"),
+        _ => pair.to_owned(),
+    };
+    query.split('&').map(show).collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::egress::tests::fixture;
+
+    fn header<'a>(preview: &'a Preview, name: &str) -> Vec<&'a str> {
+        preview.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    #[test]
+    fn the_signature_wins_over_the_delivery_which_wins_over_the_destination() {
+        let destination = fixture::destination("http://example.org:8443/hook?token=abc&x=1", |destination| {
+            destination.headers = fixture::headers(&[
+                ("x-team", "net"),
+                ("x-colour", "blue"),
+                ("accept", "text/plain"),
+                ("transfer-encoding", "chunked"),
+            ]);
+        });
+        let mut delivery = fixture::delivery("lane", b"{}");
+        delivery.headers = fixture::texts(&[
+            ("X-Colour", "red"),
+            ("webhook-id", "forged"),
+            ("Host", "evil"),
+            ("content-length", "9"),
+        ]);
+        let preview = preview(&destination, &delivery, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(header(&preview, "x-colour"), ["red"]);
+        assert_eq!(header(&preview, "x-team"), [REDACTED]);
+        assert_eq!(header(&preview, "accept"), ["text/plain"]);
+        assert_eq!(header(&preview, "webhook-id"), [delivery.id.to_string()]);
+        assert_eq!(header(&preview, "webhook-timestamp"), ["0"]);
+        assert_eq!(header(&preview, "host"), ["example.org:8443"]);
+        assert_eq!(header(&preview, "content-length"), ["2"]);
+        assert_eq!(header(&preview, "user-agent"), [AGENT]);
+        assert!(header(&preview, "transfer-encoding").is_empty());
+        assert_eq!(preview.url, "http://example.org:8443/hook?token=[redacted]&x=1");
+        assert_eq!(preview.body, delivery.body);
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_sent_is_named_but_its_value_is_not() {
+        let destination = fixture::destination("http://example.org/", |destination| {
+            destination.headers = fixture::headers(&[("authorization", "Bearer hunter2\n")]);
+        });
+        let failure = preview(&destination, &fixture::delivery("lane", b"{}"), Timestamp::UNIX_EPOCH);
+        let failure = failure.unwrap_err();
+        assert_eq!(failure.class, crate::model::FailureClass::Config);
+        assert!(failure.error.contains("authorization") && !failure.error.contains("hunter2"));
+    }
+
+    #[test]
+    fn user_and_password_of_a_url_are_not_shown() {
+        let url = "https://ann:hunter2@example.org/a?b=c".parse().unwrap();
+        assert_eq!(shown_url(&url), "https://[redacted]@example.org/a?b=c");
+    }
+}

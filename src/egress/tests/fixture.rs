@@ -1,0 +1,102 @@
+//! Plain values to test with.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::config::{self, Config, Destination};
+use crate::model::{Delivery, DeliveryId, EventId, ReceiptId, Timestamp};
+use crate::rules::Rules;
+use crate::schedule::Schedule;
+use crate::secret::Secret;
+use crate::signature::{Scheme, Signer};
+
+/// Where every test's clock begins.
+pub fn start() -> Timestamp {
+    "2025-06-30T12:00:00Z".parse().unwrap()
+}
+
+pub fn destination(url: &str, edit: impl FnOnce(&mut Destination)) -> Arc<Destination> {
+    let mut destination = Destination {
+        name: "sink".to_owned(),
+        at: (1, 1),
+        url: url.parse().unwrap(),
+        format: crate::format::Format::Event,
+        sign: Signer { scheme: Scheme::None, secrets: Vec::new() },
+        method: http::Method::POST,
+        headers: Vec::new(),
+        timeout: Duration::from_secs(20),
+        connect_timeout: Duration::from_secs(5),
+        retry: Schedule::default(),
+        ordered: true,
+        in_flight: 16,
+        rate: None,
+        tls: config::Tls { verify: true, ca: None, client: None },
+    };
+    edit(&mut destination);
+    Arc::new(destination)
+}
+
+pub fn headers(pairs: &[(&str, &str)]) -> Vec<(http::HeaderName, Secret)> {
+    pairs.iter().map(|(name, value)| (name.parse().unwrap(), Secret::new(*value))).collect()
+}
+
+pub fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// For the destination `sink`; an empty lane is none.
+pub fn delivery(lane: &str, body: &[u8]) -> Delivery {
+    let receipt = ReceiptId::new(start());
+    Delivery {
+        id: DeliveryId::new(start()),
+        receipt,
+        event: EventId::of(receipt, 0),
+        route: "all".to_owned(),
+        destination: "sink".to_owned(),
+        lane: (!lane.is_empty()).then(|| lane.to_owned()),
+        content_type: "application/json".to_owned(),
+        headers: Vec::new(),
+        body: Bytes::copy_from_slice(body),
+        created_at: start(),
+    }
+}
+
+/// Rules that hold nothing but destinations; loopback is allowed unless `allow` says otherwise.
+pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]) -> Arc<Rules> {
+    let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let minute = Duration::from_secs(60);
+    let config = Config {
+        file: "config.yaml".to_owned(),
+        dir: ".".into(),
+        ingress: config::Ingress {
+            listen: nowhere,
+            base_path: String::new(),
+            max_body: 1024,
+            trusted_proxies: Vec::new(),
+            request_timeout: minute,
+            header_timeout: minute,
+            max_connections: 1,
+            grace: minute,
+        },
+        admin: config::Admin { listen: nowhere, token: None },
+        state: config::State::Sqlite("none".into()),
+        dedupe: minute,
+        retention: config::Retention { delivered: minute, dead: minute },
+        egress: config::Egress {
+            allow: allow.iter().map(|range| range.parse().unwrap()).collect(),
+            deny: Vec::new(),
+            in_flight,
+        },
+        scripts: crate::script::Limits::default(),
+        sources: Vec::new(),
+        destinations: destinations.iter().map(|destination| (**destination).clone()).collect(),
+        routes: Vec::new(),
+    };
+    let destinations = destinations.iter().map(|d| (Arc::from(d.name.as_str()), d.clone())).collect();
+    let (sources, routes) = (HashMap::new(), Vec::new());
+    Arc::new(Rules { revision: "test".to_owned(), config, sources, destinations, routes })
+}

@@ -1,0 +1,216 @@
+//! The workers: what is sent when, and what is left when they stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::double::{Double, Row};
+use super::fixture::{self, delivery};
+use super::receiver::{OK, Receiver, Reply, Seen};
+use crate::clock::ManualClock;
+use crate::config::Destination;
+use crate::egress::Egress;
+use crate::metrics::Metrics;
+use crate::model::{Delivery, FailureClass, Final};
+use crate::rules::Rules;
+
+const LOOPBACK: &[&str] = &["127.0.0.0/8"];
+
+/// A running egress side on a double.
+struct World {
+    egress: Egress,
+    store: Arc<Double>,
+    clock: Arc<ManualClock>,
+    metrics: Arc<Metrics>,
+    rules: watch::Sender<Arc<Rules>>,
+}
+
+impl World {
+    fn start(destinations: &[Arc<Destination>], in_flight: usize, waiting: Vec<Delivery>) -> Self {
+        let (rules, watched) = watch::channel(fixture::rules(destinations, in_flight, LOOPBACK));
+        let (store, clock) = (Arc::new(Double::default()), ManualClock::at(fixture::start()));
+        store.put(waiting);
+        let metrics = Arc::new(Metrics::default());
+        let egress = Egress::start(watched, store.clone(), clock.clone(), metrics.clone());
+        Self { egress, store, clock, metrics, rules }
+    }
+}
+
+fn all_delivered(rows: &[Row]) -> bool {
+    rows.iter().all(|row| matches!(row.end, Some((Final::Delivered, _))))
+}
+
+fn bodies(seen: &[Seen]) -> Vec<String> {
+    seen.iter().map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect()
+}
+
+fn attempts(count: usize) -> impl Fn(&[Row]) -> bool {
+    move |rows| rows.iter().map(|row| row.attempts.len()).sum::<usize>() >= count
+}
+
+#[tokio::test]
+async fn a_failed_delivery_is_tried_again_on_schedule_until_it_arrives() {
+    let receiver = Receiver::start(|n, _| if n < 2 { Reply::Status(500, &[], "no") } else { OK }).await;
+    let destination = fixture::destination(&receiver.url(), |_| ());
+    let world = World::start(&[destination], 16, vec![delivery("a", b"1")]);
+    let rows = world.store.until("failed once", attempts(1)).await;
+    let wait = Duration::try_from(rows[0].due.duration_since(fixture::start())).unwrap();
+    assert!(wait >= Duration::from_secs(5) && wait <= Duration::from_millis(5500), "{wait:?}");
+    world.clock.advance(Duration::from_secs(4));
+    assert_eq!(receiver.seen().len(), 1);
+    world.clock.advance(Duration::from_secs(2));
+    world.store.until("failed twice", attempts(2)).await;
+    world.clock.advance(Duration::from_secs(331));
+    let rows = world.store.until("delivered", all_delivered).await;
+    assert_eq!(rows[0].attempts.iter().map(|a| a.number).collect::<Vec<_>>(), [1, 2, 3]);
+    let text = world.metrics.render();
+    assert!(text.contains(r#"egress_attempts_total{destination="sink",result="http_5xx"} 2"#), "{text}");
+    assert!(text.contains(r#"egress_finished_total{destination="sink",state="delivered"} 1"#), "{text}");
+    assert!(text.contains(r#"egress_in_flight{destination="sink"} 0"#), "{text}");
+}
+
+#[tokio::test]
+async fn retry_after_lengthens_the_wait() {
+    let reply = Reply::Status(503, &[("retry-after", "600")], "");
+    let receiver = Receiver::start(move |n, _| if n == 0 { reply } else { OK }).await;
+    let destination = fixture::destination(&receiver.url(), |_| ());
+    let world = World::start(&[destination], 16, vec![delivery("a", b"1")]);
+    let rows = world.store.until("failed once", attempts(1)).await;
+    assert!(rows[0].due >= fixture::start() + Duration::from_secs(600));
+}
+
+#[tokio::test]
+async fn a_delivery_that_never_arrives_is_dead_and_gone_ends_it_at_once() {
+    let gone = |seen: &Seen| &seen.body[..] == b"gone";
+    let receiver =
+        Receiver::start(move |_, seen| Reply::Status(if gone(seen) { 410 } else { 500 }, &[], "")).await;
+    let destination = fixture::destination(&receiver.url(), |destination| {
+        destination.retry.waits = vec![Duration::ZERO];
+    });
+    let world = World::start(&[destination], 16, vec![delivery("a", b"never"), delivery("b", b"gone")]);
+    let rows = world.store.until("dead", |rows| rows.iter().all(|row| row.end.is_some())).await;
+    let why = |row: &Row| row.end.clone().unwrap().1.unwrap();
+    assert_eq!(why(&rows[0]), "gave up after 2 attempts; last: http_5xx 500");
+    assert!(why(&rows[1]).contains("410"));
+    assert_eq!(rows[1].attempts.len(), 1);
+}
+
+#[tokio::test]
+async fn a_later_change_waits_for_the_earlier_one_and_other_lanes_do_not() {
+    let fails = |n: usize, seen: &Seen| n == 0 && &seen.body[..] == b"a1";
+    let receiver =
+        Receiver::start(move |n, seen| if fails(n, seen) { Reply::Status(500, &[], "") } else { OK }).await;
+    let destination = fixture::destination(&receiver.url(), |destination| destination.in_flight = 1);
+    let waiting = ["a1", "a2", "b1", "a3"].map(|body| delivery(&body[..1], body.as_bytes()));
+    let world = World::start(&[destination], 16, waiting.to_vec());
+    world.store.until("b1 passed", attempts(2)).await;
+    assert_eq!(bodies(&receiver.seen()), ["a1", "b1"]);
+    world.clock.advance(Duration::from_secs(6));
+    world.store.until("all delivered", all_delivered).await;
+    assert_eq!(bodies(&receiver.seen()), ["a1", "b1", "a1", "a2", "a3"]);
+}
+
+#[tokio::test]
+async fn never_more_than_in_flight_are_under_way() {
+    let receiver = Receiver::start(|_, _| Reply::Hold).await;
+    let destination = fixture::destination(&receiver.url(), |destination| destination.in_flight = 3);
+    let world = World::start(&[destination], 16, (0..10).map(|_| delivery("", b"x")).collect());
+    receiver.until(3).await;
+    assert_eq!(world.store.rows().iter().filter(|row| row.lease.is_some()).count(), 3);
+    receiver.let_go(10);
+    world.store.until("all delivered", all_delivered).await;
+    assert_eq!(receiver.most(), 3);
+}
+
+#[tokio::test]
+async fn a_hanging_destination_leaves_room_for_the_others() {
+    let (hangs, works) = (Receiver::start(|_, _| Reply::Hang).await, Receiver::start(|_, _| OK).await);
+    let sinks = [("hangs", hangs.url()), ("works", works.url())]
+        .map(|(name, url)| fixture::destination(&url, |destination| destination.name = name.to_owned()));
+    let mut waiting = Vec::new();
+    for name in ["hangs", "works"] {
+        for _ in 0..20 {
+            waiting.push(Delivery { destination: name.to_owned(), ..delivery("", b"x") });
+        }
+    }
+    let world = World::start(&sinks, 4, waiting);
+    let worked = |rows: &[Row]| rows.iter().filter(|row| row.end.is_some()).count() == 20;
+    world.store.until("delivered to the one that works", worked).await;
+    assert!(hangs.most() <= 3, "{}", hangs.most());
+}
+
+#[tokio::test]
+async fn a_store_in_trouble_is_asked_again_later_and_nothing_is_sent_twice() {
+    let receiver = Receiver::start(|_, _| Reply::Hold).await;
+    let destination = fixture::destination(&receiver.url(), |_| ());
+    let world = World::start(&[destination], 16, Vec::new());
+    *world.store.broken.lock().unwrap() = 1;
+    world.store.put([delivery("a", b"1")]);
+    let claims = |world: &World| world.store.claims.lock().unwrap().len();
+    world.store.until("asked in vain", |_| claims(&world) >= 1).await;
+    world.clock.advance(Duration::from_secs(1));
+    receiver.until(1).await;
+    *world.store.broken.lock().unwrap() = 1;
+    receiver.let_go(2);
+    while *world.store.broken.lock().unwrap() > 0 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(Duration::from_secs(1));
+    world.store.until("delivered", all_delivered).await;
+    assert_eq!(receiver.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn new_rules_hold_from_the_next_attempt_on() {
+    let (old, new) =
+        (Receiver::start(|_, _| Reply::Status(500, &[], "")).await, Receiver::start(|_, _| OK).await);
+    let world = World::start(&[fixture::destination(&old.url(), |_| ())], 16, vec![delivery("a", b"1")]);
+    world.store.until("failed", attempts(1)).await;
+    let moved = fixture::destination(&new.url(), |_| ());
+    world.rules.send_replace(fixture::rules(&[moved], 16, LOOPBACK));
+    world.clock.advance(Duration::from_secs(6));
+    world.store.until("delivered", all_delivered).await;
+    assert_eq!((old.seen().len(), new.seen().len()), (1, 1));
+    // A destination that left the config keeps what is pending.
+    world.rules.send_replace(fixture::rules(&[], 16, LOOPBACK));
+    let back = fixture::destination(&new.url(), |_| ());
+    world.store.put([delivery("a", b"2")]);
+    world.rules.send_replace(fixture::rules(&[back], 16, LOOPBACK));
+    world.store.until("delivered too", all_delivered).await;
+}
+
+#[tokio::test]
+async fn draining_waits_for_what_is_under_way() {
+    let receiver = Receiver::start(|_, _| Reply::Hold).await;
+    let destination = fixture::destination(&receiver.url(), |destination| destination.in_flight = 1);
+    let world = World::start(&[destination], 16, vec![delivery("a", b"1"), delivery("b", b"2")]);
+    receiver.until(1).await;
+    let draining = world.egress.drain(Duration::from_secs(10));
+    receiver.let_go(2);
+    draining.await;
+    let rows = world.store.rows();
+    assert!(rows[0].end.is_some());
+    assert!(rows.iter().all(|row| row.lease.is_none()));
+}
+
+#[tokio::test]
+async fn after_the_grace_period_leases_are_given_back() {
+    let receiver = Receiver::start(|_, _| Reply::Hang).await;
+    let destination = fixture::destination(&receiver.url(), |_| ());
+    let world = World::start(&[destination], 16, vec![delivery("a", b"1")]);
+    receiver.until(1).await;
+    world.egress.drain(Duration::from_millis(50)).await;
+    let rows = world.store.rows();
+    assert_eq!((rows[0].released, rows[0].lease, rows[0].attempts.len()), (1, None, 0));
+    assert!(world.metrics.render().contains(r#"egress_in_flight{destination="sink"} 0"#));
+}
+
+#[tokio::test]
+async fn a_refused_address_is_recorded_with_its_remedy_and_follows_the_schedule() {
+    let destination = fixture::destination("http://169.254.169.254/latest/meta-data", |_| ());
+    let world = World::start(&[destination], 16, vec![delivery("a", b"1")]);
+    let rows = world.store.until("refused", attempts(1)).await;
+    assert_eq!(rows[0].attempts[0].class, Some(FailureClass::RefusedAddress));
+    assert!(rows[0].end.is_none() && rows[0].due > fixture::start());
+}

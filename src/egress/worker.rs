@@ -1,0 +1,265 @@
+//! One destination's worker: claims what is due, sends it through the stack, settles.
+//!
+//! A pending wait lives in the store. What lives here is bounded by the destination's
+//! `in_flight`: first a turn, then a claim, so that nothing claimed waits for a turn.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt};
+use tracing::{error, warn};
+
+use super::record::broken;
+use super::settle::{Context, UnderWay};
+use super::{Plan, Stack, stack};
+use crate::config::Destination;
+use crate::model::Timestamp;
+use crate::store::{Claim, Leased};
+
+/// How much longer than an attempt a lease runs: for settling, and for settling again.
+const MARGIN: Duration = Duration::from_secs(10);
+/// Nothing announces that the lease of a process that died has run out, so an idle worker
+/// looks now and then.
+const LOOK: Duration = Duration::from_secs(10);
+/// Should a store name a due time that is past and give nothing all the same.
+const BREATH: Duration = Duration::from_millis(200);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
+const LARGEST_CLAIM: usize = 64;
+
+/// When to claim next.
+#[derive(Debug, Clone, Copy)]
+enum Wake {
+    Now,
+    /// Then, or when the bell rings.
+    At(Timestamp),
+    /// Then, whatever rings: the store is in trouble.
+    BackOff(Timestamp),
+}
+
+/// Everything one worker holds.
+pub(super) struct Worker {
+    context: Context,
+    plan: Arc<Plan>,
+    plans: watch::Receiver<Arc<Plan>>,
+    stack: Stack,
+    stop: CancellationToken,
+    cut: CancellationToken,
+    /// Each ends with the instant at which its delivery is due again.
+    attempts: JoinSet<Option<Timestamp>>,
+    leases: HashMap<Id, (Arc<Leased>, Timestamp)>,
+    /// The earliest of those instants since the last claim; the store told it to nobody else.
+    again: Option<Timestamp>,
+    troubles: u32,
+}
+
+impl Worker {
+    /// `stop` ends the claiming, `cut` also the attempts under way.
+    pub fn new(
+        context: Context,
+        mut plans: watch::Receiver<Arc<Plan>>,
+        stop: CancellationToken,
+        cut: CancellationToken,
+    ) -> Self {
+        let plan = plans.borrow_and_update().clone();
+        let stack = stack(&plan, &context.clock);
+        let (attempts, leases) = (JoinSet::new(), HashMap::new());
+        Self { context, plan, plans, stack, stop, cut, attempts, leases, again: None, troubles: 0 }
+    }
+
+    /// Works until stopped, then waits for the attempts under way.
+    pub async fn run(mut self) {
+        let mut wake = Wake::Now;
+        while self.rest(wake).await {
+            wake = match self.turns().await {
+                Some(turns) => self.claim(turns).await,
+                None => Wake::Now,
+            };
+        }
+        self.finish().await;
+    }
+
+    /// Waits for a reason to claim; `false`: stop.
+    async fn rest(&mut self, wake: Wake) -> bool {
+        let bell = self.context.store.bell(&self.plan.destination.name);
+        let clock = self.context.clock.clone();
+        loop {
+            let again = self.again;
+            let pause = async {
+                match wake {
+                    Wake::Now => (),
+                    Wake::At(at) => clock.sleep_until(again.map_or(at, |again| again.min(at))).await,
+                    Wake::BackOff(at) => clock.sleep_until(at).await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return false,
+                changed = self.plans.changed() => match changed {
+                    Ok(()) => self.adopt(),
+                    Err(_) => return false,
+                },
+                Some(ended) = self.attempts.join_next_with_id() => self.reap(ended),
+                // A ring while nobody listens is kept, so none is missed between two rests.
+                () = bell.notified(), if !matches!(wake, Wake::BackOff(_)) => return true,
+                () = pause => return true,
+            }
+        }
+    }
+
+    /// At least one turn, and as many more as can be had at once. `None`: look around first.
+    async fn turns(&mut self) -> Option<Vec<Stack>> {
+        // Settling takes no turn, but it takes memory.
+        let most = self.plan.destination.in_flight.max(1) * 2;
+        let mut turn = self.stack.clone();
+        loop {
+            let crowded = self.attempts.len() >= most;
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return None,
+                _ = self.plans.changed() => { self.plans.mark_changed(); return None }
+                Some(ended) = self.attempts.join_next_with_id() => self.reap(ended),
+                ready = turn.ready(), if !crowded => {
+                    if let Err(cause) = ready {
+                        error!(destination = self.plan.destination.name, "no turn to send: {cause}");
+                    }
+                    break;
+                }
+            }
+        }
+        let mut turns = vec![turn];
+        while turns.len() < LARGEST_CLAIM && self.attempts.len() + turns.len() < most {
+            let mut more = self.stack.clone();
+            let ready = poll_fn(|cx| Poll::Ready(more.poll_ready(cx))).await;
+            if !matches!(ready, Poll::Ready(Ok(()))) {
+                break;
+            }
+            turns.push(more);
+        }
+        Some(turns)
+    }
+
+    async fn claim(&mut self, turns: Vec<Stack>) -> Wake {
+        let destination = self.plan.destination.clone();
+        let (now, limit) = (self.context.clock.now(), turns.len());
+        let lease = destination.timeout + destination.connect_timeout + MARGIN;
+        let claim = Claim { destination: destination.name.clone(), limit, now, lease };
+        self.again = None;
+        let claimed = match self.context.store.claim(claim).await {
+            Ok(claimed) => claimed,
+            Err(cause) => {
+                let pause = back_off(self.troubles);
+                self.troubles = self.troubles.saturating_add(1);
+                warn!(destination = destination.name, ?pause, "could not claim deliveries: {cause}");
+                return Wake::BackOff(after(now, pause));
+            }
+        };
+        self.troubles = 0;
+        let full = claimed.leased.len() >= limit;
+        for (leased, turn) in claimed.leased.into_iter().zip(turns) {
+            self.begin(&destination, leased, turn, after(now, lease));
+        }
+        if full { Wake::Now } else { Wake::At(next_look(now, claimed.next_due)) }
+    }
+
+    fn begin(&mut self, destination: &Arc<Destination>, leased: Leased, turn: Stack, until: Timestamp) {
+        let leased = Arc::new(leased);
+        let work = attempt(self.context.clone(), destination.clone(), leased.clone(), turn, until);
+        let handle = self.attempts.spawn(work);
+        self.leases.insert(handle.id(), (leased, until));
+    }
+
+    /// Takes note of an attempt's end. One that panicked is settled as failed, so that it
+    /// follows the schedule instead of coming back for ever.
+    fn reap(&mut self, ended: Result<(Id, Option<Timestamp>), JoinError>) {
+        let (id, due, panicked) = match ended {
+            Ok((id, due)) => (id, due, false),
+            Err(error) => (error.id(), None, error.is_panic()),
+        };
+        self.again = due.map(|due| self.again.map_or(due, |again| again.min(due))).or(self.again);
+        let Some((leased, until)) = self.leases.remove(&id) else { return };
+        if !panicked {
+            return;
+        }
+        let (context, destination) = (self.context.clone(), self.plan.destination.clone());
+        error!(delivery = %leased.delivery.id, destination = destination.name, "an attempt panicked");
+        let held = leased.clone();
+        let handle = self.attempts.spawn(async move {
+            let tried = broken(&destination, &leased, context.clock.now());
+            context.conclude(&destination, &leased, until, tried).await
+        });
+        self.leases.insert(handle.id(), (held, until));
+    }
+
+    /// New settings hold from the next attempt on; connections survive where nothing about
+    /// them changed.
+    fn adopt(&mut self) {
+        let plan = self.plans.borrow_and_update().clone();
+        if !plan.keeps_stack_of(&self.plan) {
+            self.stack = stack(&plan, &self.context.clock);
+        }
+        self.plan = plan;
+    }
+
+    /// Lets attempts end until cut off, then gives their leases back.
+    async fn finish(mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.cut.cancelled() => break,
+                ended = self.attempts.join_next_with_id() => match ended {
+                    Some(ended) => self.reap(ended),
+                    None => return,
+                },
+            }
+        }
+        self.attempts.abort_all();
+        while let Some(ended) = self.attempts.join_next_with_id().await {
+            // Those that came to their end all the same need no release.
+            if let Ok((id, _)) = ended {
+                self.leases.remove(&id);
+            }
+        }
+        for (leased, _) in self.leases.into_values() {
+            if let Err(cause) = self.context.store.release(&leased).await {
+                warn!(delivery = %leased.delivery.id, "could not give a lease back: {cause}");
+            }
+        }
+    }
+}
+
+async fn attempt(
+    context: Context,
+    destination: Arc<Destination>,
+    leased: Arc<Leased>,
+    mut turn: Stack,
+    until: Timestamp,
+) -> Option<Timestamp> {
+    let under_way = UnderWay::begin(&context.metrics, &destination.name);
+    let tried = turn.call(leased.clone()).await;
+    drop(under_way);
+    let tried = tried.unwrap_or_else(|_| broken(&destination, &leased, context.clock.now()));
+    context.conclude(&destination, &leased, until, tried).await
+}
+
+fn next_look(now: Timestamp, due: Option<Timestamp>) -> Timestamp {
+    let look = after(now, LOOK);
+    match due {
+        Some(due) if due > now => due.min(look),
+        Some(_) => after(now, BREATH),
+        None => look,
+    }
+}
+
+fn back_off(troubles: u32) -> Duration {
+    Duration::from_millis(500).saturating_mul(1 << troubles.min(8)).min(LONGEST_BACK_OFF)
+}
+
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
