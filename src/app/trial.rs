@@ -104,19 +104,25 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
     let requests: Vec<Value> = outcome
         .deliveries
         .iter()
-        .filter_map(|delivery| {
-            let destination = rules.destinations.get(delivery.destination.as_str())?;
-            let preview = egress::preview(destination, delivery, now);
-            Some(json!({
+        .map(|delivery| {
+            let mut shown = json!({
                 "delivery": delivery.id,
                 "destination": delivery.destination,
                 "route": delivery.route,
                 "lane": delivery.lane,
-                "method": preview.method,
-                "url": preview.url,
-                "headers": preview.headers,
-                "body": String::from_utf8_lossy(&preview.body),
-            }))
+            });
+            let preview = rules.destinations.get(delivery.destination.as_str());
+            match preview.map(|destination| egress::preview(destination, delivery, now)) {
+                Some(Ok(preview)) => {
+                    shown["method"] = json!(preview.method);
+                    shown["url"] = json!(preview.url);
+                    shown["headers"] = json!(preview.headers);
+                    shown["body"] = json!(String::from_utf8_lossy(&preview.body));
+                }
+                Some(Err(failure)) => shown["error"] = json!(format!("{}; {}", failure.error, failure.remedy)),
+                None => shown["error"] = json!("there is no such destination"),
+            }
+            shown
         })
         .collect();
     json!({

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
+use http_body_util::Full;
 use serde::Deserialize;
 
 use super::exit::Exit;
@@ -41,9 +42,9 @@ const CAPTURES: &str = include_str!("demo/captures.jsonl");
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the command.
-pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(demo(args, out))
+    runtime.block_on(demo(&args, out))
 }
 
 async fn demo(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
@@ -108,7 +109,7 @@ impl Stage {
         let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), options).await?;
         let to = format!("http://{}", receiver.addr);
         let app = App::start(load(&config, &to)?, Arc::new(SystemClock)).await?;
-        Ok(Self { app, rules: Arc::new(load(&config, &to)?), receiver, http: Http::new()? })
+        Ok(Self { app, rules: Arc::new(load(&config, &to)?), receiver, http: Http::new(PATIENCE)? })
     }
 
     /// Sends every capture once; whether all that was promised arrived and was rightly signed.
@@ -136,8 +137,13 @@ impl Stage {
         let body = Bytes::from(capture.body.clone());
         let token = source.gate.token.as_ref().map(|token| format!("/{}", token.expose())).unwrap_or_default();
         let url = format!("http://{}/hooks/{}{token}", self.app.ingress, capture.source);
-        let answer = self.http.post(&url, &signed(source, &body), body).await?;
-        writeln!(out, "\n{}\n  in     {} {}", capture.what, answer.status, answer.text())?;
+        let mut request = http::Request::post(&url);
+        for (name, value) in signed(source, &body) {
+            request = request.header(name, value);
+        }
+        let answer = self.http.send(request.body(Full::new(body))?).await?;
+        let text = String::from_utf8_lossy(&answer.body);
+        writeln!(out, "\n{}\n  in     {} {text}", capture.what, answer.status.as_u16())?;
         let said: serde_json::Value = serde_json::from_slice(&answer.body)?;
         let id: ReceiptId = said["receipt"].as_str().context("the answer names no receipt")?.parse()?;
         let stored = self.app.store.receipt(id).await?;

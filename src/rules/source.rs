@@ -9,6 +9,7 @@ use super::revision::Revision;
 use super::Source;
 use crate::adapter::{self, Adapter, Settings};
 use crate::config::{self, Config};
+use crate::gate::Gate;
 use crate::problem::Problems;
 use crate::signature::{Scheme, Verifier};
 
