@@ -84,9 +84,11 @@ impl Rules {
     ) -> Result<Self, Vec<Problem>> {
         let mut found = Problems::default();
         let (config, expansion) = config::read(file, text, env, &mut found);
-        let rules = config.map(|config| compile(config, text, &mut found));
         let mut problems = Problems::default();
         expansion.scrub(found, &mut problems);
+        let mut found = Problems::default();
+        let rules = config.map(|config| compile(config, text, &mut found));
+        expansion.scrub_strictly(found, &mut problems);
         match rules {
             Some(rules) if problems.is_empty() => Ok(rules),
             _ => Err(problems.into_sorted()),

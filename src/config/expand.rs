@@ -47,6 +47,25 @@ impl Expansion {
         }
     }
 
+    /// The same for problems of rooms that do not know what was expanded, and may quote parts of it.
+    pub fn scrub_strictly(&self, from: Problems, into: &mut Problems) {
+        let mut careful = Problems::default();
+        for problem in from.into_sorted() {
+            let raw = problem.at.and_then(|at| self.raws.get(&at));
+            let quotes = |text: &str| self.values.iter().any(|(_, value)| quotes(text, value.expose()));
+            let leaks = quotes(&problem.message) || problem.help.as_deref().is_some_and(quotes);
+            match raw.filter(|_| leaks) {
+                Some(raw) => {
+                    let message = format!("what `{raw}` holds cannot be used here");
+                    let help = "to see why, write the value itself here for once";
+                    careful.add(&problem.file, problem.at, message).help(help);
+                }
+                None => careful.add(&problem.file, problem.at, problem.message).help = problem.help,
+            }
+        }
+        self.scrub(careful, into);
+    }
+
     fn clean(&self, mut message: String) -> String {
         for (raw, value) in &self.values {
             if value.expose().len() >= SHORTEST_SCRUBBED && message.contains(value.expose()) {
@@ -177,6 +196,12 @@ impl Expander<'_> {
     fn problem(&mut self, at: At, message: String, help: &str) {
         self.problems.add(self.file, Some(at), message).help(help);
     }
+}
+
+/// Whether a text quotes a word of a value.
+fn quotes(text: &str, value: &str) -> bool {
+    let words = value.split(|c: char| !c.is_alphanumeric());
+    words.filter(|word| word.len() >= SHORTEST_SCRUBBED).any(|word| text.contains(word))
 }
 
 fn is_variable(name: &str) -> bool {

@@ -109,7 +109,7 @@ mod tests {
             assert!(valid(&schema, &document(text).to_json(), &schema).is_err(), "{text}");
             let mut problems = Problems::default();
             Config::read("f", text, &|_| None, &mut problems);
-            let mut route = crate::problem::Problems::default();
+            let mut route = Problems::default();
             if let Some(config) = Config::read("f", text, &|_| None, &mut route)
                 && let Some(when) = config.routes.first().and_then(|route| route.when.as_ref())
             {
