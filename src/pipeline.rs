@@ -131,12 +131,15 @@ fn run(
         deliveries: Vec::new(),
     };
     for event in events {
+        // Shared with the scripts, which read it in place.
+        let event = Arc::new(event);
         let mut verdicts = Vec::with_capacity(rules.routes.len());
         for route in rules.routes.iter().filter(|route| wanted(&event, &route.name)) {
             let run = Run { source, receipt, event: &event, route, now };
             let decision = run.decide(&mut outcome.deliveries);
             verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
         }
+        let event = Arc::try_unwrap(event).unwrap_or_else(|shared| (*shared).clone());
         outcome.events.push(Processed { event, routes: verdicts });
     }
     outcome
@@ -146,7 +149,7 @@ fn run(
 struct Run<'a> {
     source: &'a Source,
     receipt: &'a Receipt,
-    event: &'a Event,
+    event: &'a Arc<Event>,
     route: &'a Route,
     now: Timestamp,
 }
@@ -171,7 +174,7 @@ impl Run<'_> {
     fn scripted(&self) -> Result<Verdict, Failure> {
         match &self.route.script {
             None => Ok(Verdict::Pass),
-            Some(script) => script.run(self.event, self.now).map_err(|error| Failure {
+            Some(script) => script.run_shared(self.event, self.now).map_err(|error| Failure {
                 stage: Stage::Script,
                 message: error.message,
                 place: Some(error.place),

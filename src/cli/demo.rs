@@ -1,6 +1,5 @@
 //! `demo`: the whole walk in one process, over real HTTP, with the shipped config.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -201,13 +200,11 @@ fn unpack(dir: &std::path::Path) -> anyhow::Result<String> {
 
 /// The shipped config with addresses that are free and a state that is empty.
 fn load(config: &str, receiver: &str) -> anyhow::Result<Rules> {
-    let env = HashMap::from([
-        ("CROSSCONNECT_LISTEN", "127.0.0.1:0"),
-        ("CROSSCONNECT_ADMIN_LISTEN", "127.0.0.1:0"),
-        ("CROSSCONNECT_STATE", "sqlite:demo.db"),
-        ("RECEIVER", receiver),
-    ]);
-    let env = |name: &str| env.get(name).map(|value| (*value).to_owned());
+    let env = |name: &str| match name {
+        "CROSSCONNECT_LISTEN" | "CROSSCONNECT_ADMIN_LISTEN" => Some("127.0.0.1:0".to_owned()),
+        "CROSSCONNECT_STATE" => Some("sqlite:demo.db".to_owned()),
+        _ => name.strip_suffix("_URL").map(|to| format!("{receiver}/{}", to.to_lowercase())),
+    };
     Rules::load_with(config, &env).map_err(|problems| anyhow::Error::new(crate::app::Error::Rules(problems)))
 }
 

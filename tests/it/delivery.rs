@@ -50,10 +50,8 @@ async fn the_same_body_twice_is_delivered_once_and_named_by_its_first_receipt() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_concurrent_copies_one_is_accepted() {
     let world = World::start(CONFIG).await;
-    let mut sends = Vec::new();
-    for _ in 0..50 {
-        sends.push(world.post("lab", &change("a", 1)));
-    }
+    let body = change("a", 1);
+    let sends = (0..50).map(|_| world.post("lab", &body)).collect();
     let mut accepted = 0;
     for send in futures(sends).await {
         accepted += usize::from(send.body["status"] == "accepted");

@@ -1,0 +1,11 @@
+//! The gateway as its users meet it: real sockets, real SQLite files, real processes.
+
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test ends at the first surprise")]
+
+mod bad_input;
+mod corpus;
+mod delivery;
+mod kill;
+mod receiver;
+mod verdicts;
+mod world;
