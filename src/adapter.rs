@@ -20,6 +20,8 @@ mod trial;
 mod verify;
 
 #[cfg(test)]
+mod any_json_tests;
+#[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
 mod tests;
