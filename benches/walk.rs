@@ -155,7 +155,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn print(results: &[Round], webhooks: usize) {
-    println!("\nNetBox device updates of about 5 KB, {webhooks} a round, {CONNECTIONS} connections, closed loop; medians\n");
+    println!(
+        "\nNetBox device updates of about 5 KB, {webhooks} a round, {CONNECTIONS} connections, closed loop; medians\n"
+    );
     println!("| arm | accepted/s | delivered/s | answer p50 ms | answer p99 ms | CPU s/1000 |");
     println!("| --- | --- | --- | --- | --- | --- |");
     let mut medians = Vec::new();

@@ -62,8 +62,6 @@ pub struct Adapter {
     pub tolerance: Option<Duration>,
     pub non_finite: NonFinite,
     file: String,
-    /// What a request without a body means.
-    empty_body: Option<String>,
     named: NamedKeys,
     let_names: Vec<String>,
     lets: Vec<(String, Expr)>,
@@ -166,10 +164,6 @@ impl Adapter {
     /// Reads a verified body: parsed and redacted. A templated body that is no JSON becomes a
     /// text. Reading [`Reading::body`] again gives the same document.
     pub fn read(&self, settings: &Settings, body: &[u8]) -> Result<Reading, JsonError> {
-        let body = match &self.empty_body {
-            Some(text) if body.is_empty() && !settings.templated => text.as_bytes(),
-            _ => body,
-        };
         let parsed = match json::parse(body, self.non_finite) {
             Ok(parsed) => parsed,
             Err(_) if settings.templated => return Ok(Reading::text(body)),

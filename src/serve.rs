@@ -26,10 +26,11 @@ use tower::Service;
 
 pub use tap::Head;
 
-/// At most this many header lines; hyper answers 431 beyond.
-pub const MAX_HEADER_LINES: usize = 100;
-/// At most this many bytes of request line and headers; hyper answers 431 beyond.
-pub const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// At most this many header lines are read; hyper answers 431 beyond. Services may want fewer, and
+/// can say so in words.
+const MAX_HEADER_LINES: usize = 200;
+/// At most this many bytes of request line and headers are read; hyper answers 431 beyond.
+const MAX_HEADER_BYTES: usize = 128 * 1024;
 
 /// What every answer's body is.
 pub type Body = Full<Bytes>;

@@ -35,7 +35,8 @@ pub fn bodies(count: usize, batch: usize) -> Vec<Signed> {
                 .replace("@REQUEST@", &format!("{batch:08x}-0000-4000-8000-{n:012x}"))
                 .replace("@MICROS@", &format!("{:06}", n % 1_000_000));
             let headers = signer.sign("unused", 0, body.as_bytes());
-            let signature = headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("x-hook-signature"));
+            let signature =
+                headers.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("x-hook-signature"));
             Signed { body: Bytes::from(body), signature: signature.unwrap().1 }
         })
         .collect()

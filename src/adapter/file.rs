@@ -31,7 +31,6 @@ fn adapter(context: &mut Context<'_>, reader: &mut Reader<'_>) -> Adapter {
     reader.text("about", context.problems);
     let verify = reader.node("verify").map(|node| Verify::compile(context, node)).unwrap_or_default();
     let non_finite = non_finite(context, reader);
-    let empty_body = reader.text("empty_body", context.problems);
     let lets = lets(context, reader);
     let mirrors = mirrors(context, reader);
     let redact = redactions(context, reader, &mirrors);
@@ -48,7 +47,6 @@ fn adapter(context: &mut Context<'_>, reader: &mut Reader<'_>) -> Adapter {
         variants: verify.variants,
         tolerance: verify.tolerance,
         non_finite,
-        empty_body,
         named: context.named.clone(),
         let_names: context.lets.clone(),
         lets,

@@ -119,7 +119,9 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
                     shown["headers"] = json!(preview.headers);
                     shown["body"] = json!(String::from_utf8_lossy(&preview.body));
                 }
-                Some(Err(failure)) => shown["error"] = json!(format!("{}; {}", failure.error, failure.remedy)),
+                Some(Err(failure)) => {
+                    shown["error"] = json!(format!("{}; {}", failure.error, failure.remedy))
+                }
                 None => shown["error"] = json!("there is no such destination"),
             }
             shown

@@ -55,7 +55,12 @@ async fn demo(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
 
 async fn rounds(args: &Args, dir: &std::path::Path, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let mut stage = Stage::set(dir).await?;
-    writeln!(out, "gateway   http://{}  (state: an empty SQLite file in {})", stage.app.ingress, dir.display())?;
+    writeln!(
+        out,
+        "gateway   http://{}  (state: an empty SQLite file in {})",
+        stage.app.ingress,
+        dir.display()
+    )?;
     writeln!(out, "receiver  http://{}  (verifies every signature)", stage.receiver.addr)?;
     let arrived = stage.round(out).await?;
     writeln!(out, "\nadmin API http://{}/api/v1/receipts", stage.app.admin)?;
@@ -67,7 +72,11 @@ async fn rounds(args: &Args, dir: &std::path::Path, out: &mut dyn Write) -> anyh
     writeln!(out, "\nGoing on until Ctrl-C. Try:")?;
     writeln!(out, "  crossconnect --help")?;
     writeln!(out, "  crossconnect receipts list --url http://{}", app.admin)?;
-    writeln!(out, "  crossconnect send netbox --to http://{}/hooks/netbox --secret netbox-s3cret\n", app.ingress)?;
+    writeln!(
+        out,
+        "  crossconnect send netbox --to http://{}/hooks/netbox --secret netbox-s3cret\n",
+        app.ingress
+    )?;
     out.flush()?;
     watch(receiver, out).await?;
     app.drain().await;
@@ -132,9 +141,11 @@ impl Stage {
 
     /// Sends one capture as its sender would; how many deliveries the gateway promised.
     async fn send(&self, capture: &Capture, out: &mut dyn Write) -> anyhow::Result<usize> {
-        let source = self.rules.sources.get(capture.source.as_str()).context("the shipped config lacks a source")?;
+        let source =
+            self.rules.sources.get(capture.source.as_str()).context("the shipped config lacks a source")?;
         let body = Bytes::from(capture.body.clone());
-        let token = source.gate.token.as_ref().map(|token| format!("/{}", token.expose())).unwrap_or_default();
+        let token =
+            source.gate.token.as_ref().map(|token| format!("/{}", token.expose())).unwrap_or_default();
         let url = format!("http://{}/hooks/{}{token}", self.app.ingress, capture.source);
         let mut request = http::Request::post(&url);
         for (name, value) in signed(source, &body) {
@@ -164,8 +175,12 @@ impl Stage {
 
 fn decided(decision: &Decision) -> String {
     match decision {
-        Decision::Unmatched { condition, wanted, actual } => format!("no, `{condition}` wants {wanted}, not {actual}"),
-        Decision::Filtered { reason } => format!("filtered, {}", reason.as_deref().unwrap_or("the script said no")),
+        Decision::Unmatched { condition, wanted, actual } => {
+            format!("no, `{condition}` wants {wanted}, not {actual}")
+        }
+        Decision::Filtered { reason } => {
+            format!("filtered, {}", reason.as_deref().unwrap_or("the script said no"))
+        }
         Decision::Routed { deliveries, .. } => format!("yes, {} delivery(ies)", deliveries.len()),
         Decision::Failed(failure) => format!("FAILED, {}", failure.message),
     }
@@ -180,7 +195,13 @@ fn arrival(received: &Received, out: &mut dyn Write) -> anyhow::Result<bool> {
         Some(Ok(proof)) => (true, format!("{} signature is right", proof.scheme)),
         Some(Err(refusal)) => (false, format!("WRONG SIGNATURE: {refusal}")),
     };
-    writeln!(out, "  {} {}  {signature}\n    {short}{}", received.method, received.path, if short == body { "" } else { "…" })?;
+    writeln!(
+        out,
+        "  {} {}  {signature}\n    {short}{}",
+        received.method,
+        received.path,
+        if short == body { "" } else { "…" }
+    )?;
     Ok(right)
 }
 
@@ -191,7 +212,8 @@ fn unpack(dir: &std::path::Path) -> anyhow::Result<String> {
     for (name, text) in files {
         let path = dir.join(name);
         if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).with_context(|| format!("could not create {}", parent.display()))?;
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("could not create {}", parent.display()))?;
         }
         std::fs::write(&path, text).with_context(|| format!("could not write {}", path.display()))?;
     }
@@ -213,7 +235,12 @@ fn checks(rules: &Rules) -> Vec<Check> {
     destinations
         .map(|to| {
             let sign = &to.sign;
-            Check::new(to.url.path(), sign.scheme.clone(), sign.secrets.clone(), Some(Duration::from_secs(300)))
+            Check::new(
+                to.url.path(),
+                sign.scheme.clone(),
+                sign.secrets.clone(),
+                Some(Duration::from_secs(300)),
+            )
         })
         .collect()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HOST, TRANSFER_ENCODING};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::json;
@@ -62,10 +62,25 @@ where
     }
 }
 
+const MAX_HEADER_LINES: usize = 100;
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Bytes of all header lines. Signatures do not count: how many there may be is the verifier's word,
+/// and its refusal is the same 401 as for any other wrong signature.
+fn size(headers: &HeaderMap) -> usize {
+    let counted = headers.iter().filter(|(name, _)| *name != "webhook-signature");
+    counted.map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
 /// What makes a request ambiguous between us and the proxy before us ends the connection.
 fn lawful(request: &Request<Incoming>) -> Result<(), Rejection> {
     let bad = |detail: &str| Err(Rejection::new(StatusCode::BAD_REQUEST, "bad_request", detail).close());
     let headers = request.headers();
+    if headers.len() > MAX_HEADER_LINES || size(headers) > MAX_HEADER_BYTES {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        let detail = "at most 100 header lines and 32 KiB of them are served";
+        return Err(Rejection::new(status, "headers_too_large", detail).close());
+    }
     if headers.get_all(HOST).iter().count() != 1 {
         return bad("exactly one Host header is needed");
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::revision::Revision;
 use super::Source;
+use super::revision::Revision;
 use crate::adapter::{self, Adapter, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;

@@ -86,7 +86,8 @@ async fn too_many_or_too_large_headers_get_431() {
     let many = "a: b\r\n".repeat(2000);
     let large = format!("a: {}\r\n", "b".repeat(40_000));
     for headers in [many, large] {
-        let request = format!("POST /hooks/lab HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: 2\r\n\r\n{{}}");
+        let request =
+            format!("POST /hooks/lab HTTP/1.1\r\nHost: x\r\n{headers}Content-Length: 2\r\n\r\n{{}}");
         let answer = raw(&world, request.as_bytes()).await;
         assert_eq!(status(&answer), "431", "{answer}");
     }
@@ -143,7 +144,11 @@ async fn refusals_are_problem_documents_with_stable_codes() {
     ];
     for (method, path, headers, body, status, code) in cases {
         let answer = world.send(method, path, headers, body).await;
-        assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{method} {path}: {answer:?}");
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (status, &json!(code)),
+            "{method} {path}: {answer:?}"
+        );
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         if status == 405 {
             assert_eq!(answer.headers["allow"], "GET, POST, PUT, PATCH, DELETE");
@@ -164,7 +169,10 @@ async fn one_text_stands_for_every_cause_of_not_verified() {
     assert_eq!(missing.body, wrong.body);
     let metrics = world.admin("GET", "/metrics").await.body;
     let metrics = metrics.as_str().unwrap();
-    assert!(metrics.contains(r#"cause="missing_token""#) && metrics.contains(r#"cause="wrong_token""#), "{metrics}");
+    assert!(
+        metrics.contains(r#"cause="missing_token""#) && metrics.contains(r#"cause="wrong_token""#),
+        "{metrics}"
+    );
     nothing_was_stored(world).await;
 }
 

@@ -169,7 +169,11 @@ fn check(received: &[Received], changes: usize, kills: usize) {
         for (n, status, id) in attempts {
             assert!(n >= last.0, "object {object}: change {n} left after change {}", last.0);
             if n > last.0 {
-                assert_eq!(delivered, last.0, "object {object}: change {n} left before change {} was done", last.0);
+                assert_eq!(
+                    delivered, last.0,
+                    "object {object}: change {n} left before change {} was done",
+                    last.0
+                );
                 assert_eq!(n, last.0 + 1, "object {object}: a change is missing before {n}");
             } else {
                 assert_eq!(id, last.1, "object {object}: an attempt of change {n} had another id");

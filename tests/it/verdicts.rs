@@ -50,7 +50,9 @@ fn cases(record: &Record) -> Vec<(String, Vec<u16>)> {
     }
     if verdict.starts_with("accept if the source is configured as unsigned") {
         return match source {
-            "netbox-unsigned" => vec![(path.to_owned(), vec![200]), (path.replace(source, "netbox"), vec![401])],
+            "netbox-unsigned" => {
+                vec![(path.to_owned(), vec![200]), (path.replace(source, "netbox"), vec![401])]
+            }
             "infrahub" => {
                 vec![(path.to_owned(), vec![401]), (path.replace(source, "infrahub-unsigned"), vec![200])]
             }
@@ -98,7 +100,12 @@ async fn every_captured_request_gets_the_verdict_its_record_expects() {
             let answer = world.send(record.text("method"), &path, &headers, body).await;
             sent += 1;
             if !wanted.contains(&answer.status) {
-                wrong.push(format!("{} at {path}: {} {}, not {wanted:?}", record.name(), answer.status, answer.body));
+                wrong.push(format!(
+                    "{} at {path}: {} {}, not {wanted:?}",
+                    record.name(),
+                    answer.status,
+                    answer.body
+                ));
             }
         }
     }

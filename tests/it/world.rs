@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossconnect::app::App;
 use crossconnect::clock::ManualClock;
+use crossconnect::config::Config;
 use crossconnect::model::Timestamp;
 use crossconnect::rules::Rules;
 use crossconnect::store::Ledger;
@@ -59,8 +60,13 @@ impl World {
             write(&dir.path().join(path), text);
         }
         let clock = ManualClock::at(start_of_time());
-        let mut world =
-            Self { clock, receiver, dir, app: None, http: Client::builder(TokioExecutor::new()).build_http() };
+        let mut world = Self {
+            clock,
+            receiver,
+            dir,
+            app: None,
+            http: Client::builder(TokioExecutor::new()).build_http(),
+        };
         world.boot(config).await;
         world
     }
@@ -82,13 +88,16 @@ impl World {
         let text = format!("{}\n{}", head.join("\n"), config.replace("{receiver}", &receiver));
         let file = self.dir.path().join("config.yaml");
         write(&file, &text);
-        Rules::load(file.to_str().unwrap())
-            .unwrap_or_else(|problems| panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>()))
+        Rules::load(file.to_str().unwrap()).unwrap_or_else(|problems| {
+            panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>())
+        })
     }
 
-    /// Swaps the rules, as a reload would.
-    pub fn reconfigure(&self, config: &str) {
-        self.app().swap(self.rules(config));
+    /// Swaps the rules, as a reload would, with a last word on the checked config.
+    pub fn reconfigure(&self, config: &str, change: impl FnOnce(&mut Config)) {
+        let mut rules = self.rules(config);
+        change(&mut rules.config);
+        self.app().swap(rules);
     }
 
     /// Stops the gateway and starts it again on the same state.
@@ -102,7 +111,13 @@ impl World {
     }
 
     /// Sends a request to the ingress address.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
         self.request(self.app().ingress, method, path, headers, body.into()).await
     }
 
@@ -156,7 +171,10 @@ impl World {
 
     /// Waits until `count` requests arrived at the receiver.
     pub async fn arrived(&self, count: usize) {
-        self.until(&format!("{count} requests arrived"), async |world| world.receiver.received().len() >= count).await;
+        self.until(&format!("{count} requests arrived"), async |world| {
+            world.receiver.received().len() >= count
+        })
+        .await;
     }
 
     /// Waits until nothing is pending.
