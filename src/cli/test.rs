@@ -62,11 +62,12 @@ fn adapters(rules: &Rules, problems: &mut Problems) -> Vec<Ran> {
     let used = rules.sources.values().map(|source| source.adapter.clone());
     let mut adapters: BTreeMap<String, Arc<Adapter>> =
         used.map(|adapter| (adapter.name.clone(), adapter)).collect();
-    for (name, text) in adapter::SHIPPED {
-        if !adapters.contains_key(*name)
-            && let Some(adapter) = Adapter::compile(&format!("adapters/{name}.yaml"), text, problems)
+    for name in adapter::shipped_names() {
+        if !adapters.contains_key(name)
+            && let Some((file, text)) = adapter::shipped(name)
+            && let Some(adapter) = Adapter::compile(file, text, problems)
         {
-            adapters.insert((*name).to_owned(), Arc::new(adapter));
+            adapters.insert(name.to_owned(), Arc::new(adapter));
         }
     }
     let results = adapters.values().flat_map(|adapter| {
