@@ -123,7 +123,8 @@ impl Api {
     }
 }
 
-const UNREACHABLE: &str = "no gateway (is it running? --url or CROSSCONNECT_URL names its admin address)";
+const UNREACHABLE: &str =
+    "no answer (is the gateway running? --url or CROSSCONNECT_URL names its admin address)";
 
 fn understand(answer: &Answer) -> anyhow::Result<Json> {
     let document = serde_json::from_slice::<Json>(&answer.body);
@@ -191,29 +192,4 @@ pub fn filter(query: &Query) -> Json {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_problem_document_reads_as_a_sentence_with_a_remedy() {
-        let document =
-            json!({"title": "not allowed", "detail": "the token is wrong", "code": "unauthorized"});
-        let error = problem(StatusCode::UNAUTHORIZED, Some(document));
-        assert_eq!(error.code.as_deref(), Some("unauthorized"));
-        assert_eq!(
-            error.to_string(),
-            "the gateway answered 401: not allowed: the token is wrong\n  \
-             help: give the admin token by --token or CROSSCONNECT_TOKEN"
-        );
-        assert_eq!(
-            problem(StatusCode::BAD_GATEWAY, None).to_string(),
-            "the gateway answered 502: Bad Gateway"
-        );
-    }
-
-    #[test]
-    fn filters_become_an_object() {
-        let query: Query = vec![("destination", "awx".into()), ("state", "dead".into())];
-        assert_eq!(filter(&query), json!({"destination": "awx", "state": "dead"}));
-    }
-}
+mod tests;

@@ -30,28 +30,31 @@ enum Command {
         after_help = "Example:\n  crossconnect deliveries list --destination awx --class timeout --since 24h"
     )]
     List {
+        /// In this state
         #[arg(long, value_parser = ["pending", "delivered", "dead", "cancelled", "superseded"])]
         state: Option<String>,
         #[command(flatten)]
-        list: List,
+        list: Listing,
     },
     /// Shows one delivery with its attempts
     #[command(after_help = "Example:\n  crossconnect deliveries show dlv_019abb3a1c7e7a4f8d21c0ffee000002")]
-    Show(Show),
+    Show(Showing),
     /// Makes deliveries due now, with a fresh schedule
     #[command(after_help = "\
 Examples:
   crossconnect deliveries retry dlv_019abb3a1c7e7a4f8d21c0ffee000002
   crossconnect deliveries retry --all --state pending --destination awx")]
     Retry {
+        /// With --all: those in this state
         #[arg(long, value_parser = ["pending", "dead", "cancelled"], default_value = "dead")]
         state: String,
         #[command(flatten)]
-        retry: Retry,
+        retry: Retrying,
     },
     /// Ends pending deliveries
     #[command(after_help = "Example:\n  crossconnect deliveries cancel dlv_019abb3a1c7e7a4f8d21c0ffee000002")]
     Cancel {
+        /// These
         #[arg(required = true, value_name = "ID")]
         ids: Vec<DeliveryId>,
         #[arg(long, value_enum, default_value_t)]
@@ -75,32 +78,33 @@ pub struct DeadArgs {
 enum DeadCommand {
     /// Lists dead deliveries, newest first
     #[command(after_help = "Example:\n  crossconnect dead list --destination awx --output json")]
-    List(List),
+    List(Listing),
     /// Shows one delivery with its attempts
     #[command(after_help = "Example:\n  crossconnect dead show dlv_019abb3a1c7e7a4f8d21c0ffee000002")]
-    Show(Show),
+    Show(Showing),
     /// Makes dead deliveries pending again, with a fresh schedule
     #[command(after_help = "\
 Examples:
   crossconnect dead retry dlv_019abb3a1c7e7a4f8d21c0ffee000002
   crossconnect dead retry --all --class http_5xx")]
-    Retry(Retry),
+    Retry(Retrying),
 }
 
 #[derive(Debug, clap::Args)]
-struct List {
+struct Listing {
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
     paging: Paging,
-    #[arg(long, value_enum, default_value_t)]
-    output: Output,
     #[command(flatten)]
     gateway: Gateway,
 }
 
 #[derive(Debug, clap::Args)]
-struct Show {
+struct Showing {
+    /// Its id, `dlv_…`
     id: DeliveryId,
     #[arg(long, value_enum, default_value_t)]
     output: Output,
@@ -109,16 +113,17 @@ struct Show {
 }
 
 #[derive(Debug, clap::Args)]
-struct Retry {
+struct Retrying {
+    /// These
     #[arg(required_unless_present = "all", value_name = "ID")]
     ids: Vec<DeliveryId>,
     /// All that the filters leave
     #[arg(long, conflicts_with = "ids")]
     all: bool,
-    #[command(flatten)]
-    filter: Filter,
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+    #[command(flatten)]
+    filter: Filter,
     #[command(flatten)]
     gateway: Gateway,
 }
@@ -183,14 +188,14 @@ pub async fn run_dead(args: DeadArgs, out: &mut dyn Write) -> anyhow::Result<Exi
     }
 }
 
-async fn print(list: &List, state: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Exit> {
+async fn print(list: &Listing, state: Option<&str>, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let api = list.gateway.client()?;
     let pages = api.pages("deliveries", list.filter.query(state), &list.paging);
     print_list(pages, list.output, verdict::delivery_table(), verdict::delivery_row, out).await?;
     Ok(Exit::Done)
 }
 
-async fn retry(args: &Retry, state: &str, out: &mut dyn Write) -> anyhow::Result<Exit> {
+async fn retry(args: &Retrying, state: &str, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let api = args.gateway.client()?;
     if !args.all {
         if !args.filter.query(None).is_empty() {
@@ -232,7 +237,7 @@ async fn each(
     Ok(Exit::failed_if(failed))
 }
 
-async fn show(args: &Show, out: &mut dyn Write) -> anyhow::Result<Exit> {
+async fn show(args: &Showing, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let delivery = args.gateway.client()?.get(&format!("deliveries/{}", args.id), &Query::new()).await?;
     match args.output {
         Output::Json => print_json(out, &delivery)?,

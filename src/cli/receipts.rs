@@ -29,18 +29,19 @@ Examples:
   crossconnect receipts list --status failed
   crossconnect receipts list --since 2026-11-22T08:00:00Z --all --output json")]
     List {
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
         #[command(flatten)]
         filter: Filter,
         #[command(flatten)]
         paging: Paging,
-        #[arg(long, value_enum, default_value_t)]
-        output: Output,
         #[command(flatten)]
         gateway: Gateway,
     },
     /// Shows one receipt with its events, verdicts and deliveries
     #[command(after_help = "Example:\n  crossconnect receipts show rct_019abb3a1c7e7a4f8d21c0ffee000001")]
     Show {
+        /// The id that the sender was answered
         id: ReceiptId,
         #[arg(long, value_enum, default_value_t)]
         output: Output,

@@ -25,8 +25,6 @@ pub struct Args {
     /// These receipts, instead of filters
     #[arg(value_name = "RECEIPT")]
     receipts: Vec<ReceiptId>,
-    #[command(flatten)]
-    filter: Filter,
     /// Show what would be replayed
     #[arg(long)]
     dry_run: bool,
@@ -35,6 +33,8 @@ pub struct Args {
     confirm: bool,
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+    #[command(flatten)]
+    filter: Filter,
     #[command(flatten)]
     gateway: Gateway,
 }

@@ -53,22 +53,27 @@ pub fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Res
         Output::Table => print(&trial, out)?,
         Output::Json => print_json(out, &trial)?,
     }
+    if is_refused(&trial) && !args.sign {
+        eprintln!("--sign signs it with the source's own secret first");
+    }
     Ok(Exit::failed_if(has_failed(&trial)))
+}
+
+fn is_refused(trial: &Json) -> bool {
+    trial.get("verified").and_then(|verified| verified.get("error")).is_some_and(|error| !error.is_null())
 }
 
 /// Not proved, not mapped, or refused by a script.
 fn has_failed(trial: &Json) -> bool {
-    let refused =
-        trial.get("verified").and_then(|verified| verified.get("error")).is_some_and(|e| !e.is_null());
     let unmapped = trial.get("failure").is_some_and(|failure| !failure.is_null());
     let broken = verdict::items(trial, "routes").iter().any(|route| field(route, "decision") == "failed");
-    refused || unmapped || broken
+    is_refused(trial) || unmapped || broken
 }
 
 fn print(trial: &Json, out: &mut dyn Write) -> io::Result<()> {
     let verified = trial.get("verified").unwrap_or(&Json::Null);
     match verified.get("error").filter(|error| !error.is_null()) {
-        Some(error) => writeln!(out, "NOT verified: {} (--sign signs it)", terminal::value(error))?,
+        Some(error) => writeln!(out, "NOT verified: {}", terminal::value(error))?,
         None => writeln!(out, "verified: {}", proof_line(verified))?,
     }
     if let Some(failure) = trial.get("failure").filter(|failure| !failure.is_null()) {

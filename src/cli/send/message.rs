@@ -21,7 +21,7 @@ pub enum System {
     Infrahub,
     /// DATAGERRY 2.2: an object's field changes; cannot sign
     Datagerry,
-    /// Anything that follows Standard Webhooks
+    /// Any sender with Standard Webhooks signatures: the body of the adapter `generic`
     #[value(alias = "generic")]
     Standard,
 }
@@ -179,7 +179,6 @@ impl Facts {
         let object = self.object;
         Some(match name {
             "object" => json!(object),
-            "object_text" => json!(object.to_string()),
             "name" => json!(format!("zrh1-leaf-{object:03}")),
             "serial" => json!(format!("JPE{:08}", 19_140_000 + object)),
             "address" => json!(format!("10.{}.{}.{}", object >> 16 & 255, object >> 8 & 255, object & 255)),
