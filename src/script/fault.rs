@@ -2,7 +2,7 @@
 
 use rhai::{EvalAltResult, ParseErrorType, Position};
 
-use super::guard::{self, OUT_OF_MEMORY, OUT_OF_TIME, TOO_DEEP};
+use super::guard::{self, OUT_OF_MEMORY, OUT_OF_TIME, TOO_DEEP, TOO_MANY_ENTRIES, TOO_MANY_ITEMS};
 use super::{Limits, ScriptError};
 use crate::yaml::At;
 
@@ -63,18 +63,28 @@ fn past_limit(error: &EvalAltResult, limits: &Limits) -> Option<String> {
         EvalAltResult::ErrorTooManyModules(_) => format!("{} imports", super::engine::MODULES),
         EvalAltResult::ErrorDataTooLarge(what, _) => match what.as_str() {
             "Length of string" => format!("{} bytes of text in one value", limits.string_bytes),
-            "Size of object map" => format!("{} entries of maps in one value", limits.map_entries),
-            _ => format!("{} items of arrays in one value", limits.array_items),
+            "Size of object map" => entries(limits),
+            _ => items(limits),
         },
         EvalAltResult::ErrorTerminated(token, _) => match token.as_immutable_string_ref().ok()?.as_str() {
             OUT_OF_TIME => format!("{} ms", limits.wall_clock.as_millis()),
             OUT_OF_MEMORY => format!("{} MiB for all its values", guard::memory(limits) >> 20),
+            TOO_MANY_ITEMS => items(limits),
+            TOO_MANY_ENTRIES => entries(limits),
             TOO_DEEP => format!("{} levels of values inside one another", guard::MAX_DEPTH),
             _ => return None,
         },
         _ => return None,
     };
     Some(format!("the script ran past its limit of {limit}"))
+}
+
+fn items(limits: &Limits) -> String {
+    format!("{} items of arrays in one value", limits.array_items)
+}
+
+fn entries(limits: &Limits) -> String {
+    format!("{} entries of maps in one value", limits.map_entries)
 }
 
 fn missing_function(signature: &str) -> String {

@@ -8,7 +8,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, Position, Scope};
+use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Position, Scope};
 
 use super::{Limits, value};
 use crate::model::Timestamp;
@@ -20,13 +20,17 @@ const LOG_LINES: usize = 20;
 const LOG_CHARS: usize = 500;
 /// Above this call level the variables are measured at every read.
 const DEEP: usize = 4;
-/// Up to it, every so many reads.
+/// Up to it, every so many reads; fewer where there is much to measure.
 const EVERY: u32 = 4;
+const EVERY_MUCH: u32 = 16;
+const MUCH: usize = 16 << 10;
 
 /// The reasons why a run is ended from outside rhai; also the tokens rhai hands back.
 pub(super) const OUT_OF_TIME: &str = "time";
 pub(super) const OUT_OF_MEMORY: &str = "memory";
 pub(super) const TOO_DEEP: &str = "depth";
+pub(super) const TOO_MANY_ITEMS: &str = "items";
+pub(super) const TOO_MANY_ENTRIES: &str = "entries";
 
 struct Run {
     deadline: Instant,
@@ -35,6 +39,7 @@ struct Run {
     /// Bytes of the variables of each call level, as last measured.
     levels: Vec<usize>,
     reads: u32,
+    scale: Scale,
     /// What all levels may hold together.
     memory: usize,
     /// What host functions and messages may still copy.
@@ -67,6 +72,7 @@ pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
         lines: 0,
         levels: Vec::with_capacity(4),
         reads: 0,
+        scale: Scale { arrays: limits.array_items, maps: limits.map_entries },
         memory: memory(limits),
         copies: memory(limits),
     };
@@ -98,13 +104,15 @@ fn read(context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Result<(), Box<EvalAlt
         let Some(run) = run.as_mut() else { return Ok(()) };
         run.reads = run.reads.wrapping_add(1);
         let new_level = run.levels.len() != level + 1;
-        if level <= DEEP && !new_level && !run.reads.is_multiple_of(EVERY) {
+        let much = run.levels.last().is_some_and(|held| *held > MUCH);
+        let every = if much { EVERY_MUCH } else { EVERY };
+        if level <= DEEP && !new_level && !run.reads.is_multiple_of(every) {
             return Ok(());
         }
         run.levels.resize(level + 1, 0);
-        let this = context.this_ptr().map_or(Some(0), |value| weigh(value, 0));
-        let Some((this, held)) = this.zip(weigh_scope(context.scope())) else { return Err(ended(TOO_DEEP)) };
-        run.levels[level] = held + this;
+        let this = context.this_ptr().map_or(Ok(0), |value| run.scale.weigh(value, 0));
+        let held = run.scale.scope(context.scope()).and_then(|held| Ok(held + this?)).map_err(ended)?;
+        run.levels[level] = held;
         if run.levels.iter().sum::<usize>() > run.memory {
             return Err(ended(OUT_OF_MEMORY));
         }
@@ -112,35 +120,53 @@ fn read(context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Result<(), Box<EvalAlt
     })
 }
 
-fn weigh_scope(scope: &Scope<'_>) -> Option<usize> {
-    scope.iter_raw().try_fold(0, |sum, (_, _, value)| Some(sum + weigh(value, 0)?))
+/// How large one array or map may be; rhai checks no map that grows by `m[k] = v`.
+#[derive(Clone, Copy)]
+struct Scale {
+    arrays: usize,
+    maps: usize,
 }
 
-/// About how many bytes a value holds; `None` if it nests too deeply.
-fn weigh(value: &Dynamic, depth: usize) -> Option<usize> {
-    if depth > MAX_DEPTH {
-        return None;
+/// About how many bytes a value holds, or which limit it is past.
+type Weight = Result<usize, &'static str>;
+
+impl Scale {
+    fn scope(self, scope: &Scope<'_>) -> Weight {
+        scope.iter_raw().try_fold(0, |sum, (_, _, value)| Ok(sum + self.weigh(value, 0)?))
     }
-    if let Ok(text) = value.as_immutable_string_ref() {
-        return Some(text.len());
+
+    fn weigh(self, value: &Dynamic, depth: usize) -> Weight {
+        if depth > MAX_DEPTH {
+            return Err(TOO_DEEP);
+        }
+        if let Ok(text) = value.as_immutable_string_ref() {
+            return Ok(text.len());
+        }
+        if let Ok(list) = value.as_array_ref() {
+            within(list.len(), self.arrays, TOO_MANY_ITEMS)?;
+            return self.sum(list.len() * 16, list.iter(), depth);
+        }
+        if let Ok(map) = value.as_map_ref() {
+            within(map.len(), self.maps, TOO_MANY_ENTRIES)?;
+            let keys = map.keys().map(|key| 64 + key.len()).sum();
+            return self.sum(keys, map.values(), depth);
+        }
+        if let Ok(blob) = value.as_blob_ref() {
+            return Ok(blob.len());
+        }
+        if let Some(pointer) = value.read_lock::<rhai::FnPtr>() {
+            return self.sum(64, pointer.iter_curry(), depth);
+        }
+        Ok(0)
     }
-    if let Ok(list) = value.as_array_ref() {
-        return list.iter().try_fold(list.len() * 16, |sum, item| Some(sum + weigh(item, depth + 1)?));
+
+    fn sum<'a>(self, first: usize, mut values: impl Iterator<Item = &'a Dynamic>, depth: usize) -> Weight {
+        values.try_fold(first, |sum, value| Ok(sum + self.weigh(value, depth + 1)?))
     }
-    if let Ok(map) = value.as_map_ref() {
-        return weigh_map(&map, depth);
-    }
-    if let Ok(blob) = value.as_blob_ref() {
-        return Some(blob.len());
-    }
-    if let Some(pointer) = value.read_lock::<rhai::FnPtr>() {
-        return pointer.iter_curry().try_fold(64, |sum, item| Some(sum + weigh(item, depth + 1)?));
-    }
-    Some(0)
 }
 
-fn weigh_map(map: &Map, depth: usize) -> Option<usize> {
-    map.iter().try_fold(0, |sum, (key, item)| Some(sum + 64 + key.len() + weigh(item, depth + 1)?))
+fn within(len: usize, most: usize, why: &'static str) -> Result<(), &'static str> {
+    if len > most { Err(why) } else { Ok(()) }
 }
 
 /// Counts what a host function or a message copies.
