@@ -1,12 +1,37 @@
 //! rhai scripts: `fn filter(event)` and `fn transform(event)`, under hard limits.
 //!
-//! Pure: an event and an instant in, a verdict out. No files, no network, no clock.
+//! Pure: an event and an instant in, a verdict out. No files, no network, no clock. Files are
+//! read when a script is compiled, never when it runs.
 
+mod engine;
+mod fault;
+mod guard;
+mod host;
+mod load;
+mod message;
+mod node;
+mod proof;
+mod shipped;
+#[cfg(test)]
+mod tests;
+mod value;
+mod verdict;
+mod view;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 
 use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
+use crate::yaml::At;
+
+pub use message::reserved_header;
+pub use proof::{TestResult, run_tests};
+pub use shipped::shipped;
 
 /// Hard limits of one run of one function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +57,17 @@ impl Default for Limits {
     }
 }
 
-/// One compiled script.
+/// One compiled script. Cheap to share, safe to run from many threads at once.
 #[derive(Debug)]
 pub struct Script {
     /// The file as the config names it.
     pub file: String,
+    engine: Engine,
+    ast: AST,
+    limits: Limits,
+    /// Where the functions stand, if they do.
+    filter: Option<At>,
+    transform: Option<At>,
 }
 
 /// What a script said about one event.
@@ -46,7 +77,7 @@ pub enum Verdict {
     Pass,
     /// Dropped, and why if the script said so.
     Dropped(Option<String>),
-    /// What leaves instead of the event.
+    /// What leaves instead of the event; nothing at all if the list is empty.
     Messages(Vec<Message>),
 }
 
@@ -75,19 +106,143 @@ pub enum Body {
 #[error("{message}")]
 pub struct ScriptError {
     pub message: String,
-    /// `file:line:column`.
+    /// `file:line:column`, of the script or of the import where it happened.
     pub place: String,
 }
 
 impl Script {
-    /// Compiles a script. `import` reaches only files below `root`. `file` is the path as the
-    /// config names it, relative to the config's folder.
-    pub fn compile(_root: &Path, _file: &str, _limits: &Limits, _problems: &mut Problems) -> Option<Self> {
-        todo!()
+    /// Compiles a script and everything it imports. `import` reaches only files below
+    /// `root/scripts`. `file` is the path as the config names it, relative to `root`, the
+    /// config's folder. `None` means that something was added to `problems`.
+    pub fn compile(root: &Path, file: &str, limits: &Limits, problems: &mut Problems) -> Option<Self> {
+        let text = match load::read_file(&root.join(file)) {
+            Ok(text) => text,
+            Err(cause) => {
+                problems
+                    .add(file, None, format!("could not read the script: {cause}"))
+                    .help("name a file relative to the config's folder, such as `scripts/slack.rhai`");
+                return None;
+            }
+        };
+        let loader = load::Loader::new(root, limits);
+        let engine = engine::build(file, limits, loader.clone());
+        let ast = parse(&engine, file, &text, limits, &loader, problems);
+        loader.close(file, &text, problems);
+        let ast = ast?;
+        let filter = entry(&ast, "filter", file, &text, problems);
+        let transform = entry(&ast, "transform", file, &text, problems);
+        match (filter, transform) {
+            (Some(None), Some(None)) => {
+                problems
+                    .add(file, Some((1, 1)), "the script defines neither `filter` nor `transform`")
+                    .help("add `fn filter(event) { true }` or `fn transform(event) { #{ … } }`");
+                None
+            }
+            (filter, transform) => Some(Self {
+                file: file.to_owned(),
+                engine,
+                ast,
+                limits: limits.clone(),
+                filter: filter?,
+                transform: transform?,
+            }),
+        }
     }
 
-    /// Runs `filter`, then `transform`.
-    pub fn run(&self, _event: &Event, _now: Timestamp) -> Result<Verdict, ScriptError> {
-        todo!()
+    /// Runs `filter`, then `transform`. Copies the event; see [`Script::run_shared`].
+    pub fn run(&self, event: &Event, now: Timestamp) -> Result<Verdict, ScriptError> {
+        self.run_shared(&Arc::new(event.clone()), now)
     }
+
+    /// The same without a copy: the script reads the event in place. The event is let go of
+    /// when this returns, so that [`Arc::try_unwrap`] gives it back.
+    pub fn run_shared(&self, event: &Arc<Event>, now: Timestamp) -> Result<Verdict, ScriptError> {
+        let _guard = guard::begin(&self.limits, now);
+        // rhai promises no panics and so do the host functions; should one of them err, it
+        // costs this receipt and not the worker.
+        catch_unwind(AssertUnwindSafe(|| self.judge(event))).unwrap_or_else(|_| {
+            let message = "the script made its interpreter fail; please report it".to_owned();
+            Err(ScriptError { message, place: self.file.clone() })
+        })
+    }
+
+    fn judge(&self, event: &Arc<Event>) -> Result<Verdict, ScriptError> {
+        if let Some(at) = self.filter {
+            let given = self.call("filter", event).and_then(|given| verdict::of_filter(&given));
+            if let Some(dropped) = given.map_err(|error| self.explained(error, at))? {
+                return Ok(dropped);
+            }
+        }
+        let Some(at) = self.transform else { return Ok(Verdict::Pass) };
+        let given = self.call("transform", event).and_then(verdict::of_transform);
+        given.map_err(|error| self.explained(error, at))
+    }
+
+    /// rhai forgets where a limit was passed, and a result has no place; then it is the function.
+    fn explained(&self, error: Box<EvalAltResult>, function: At) -> ScriptError {
+        fault::explained(error, &self.file, function, &self.limits)
+    }
+
+    fn call(&self, name: &str, event: &Arc<Event>) -> Result<Dynamic, Box<EvalAltResult>> {
+        let argument = view::Record(node::Node::event(event.clone()));
+        let options = CallFnOptions::new().eval_ast(true).rewind_scope(true);
+        self.engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, name, (argument,))
+    }
+}
+
+/// The script with its imports read, its top level run once to see that it can.
+fn parse(
+    engine: &Engine,
+    file: &str,
+    text: &str,
+    limits: &Limits,
+    loader: &load::Loader,
+    problems: &mut Problems,
+) -> Option<AST> {
+    if let Err(error) = engine.compile(text) {
+        let message = load::lower_first(&error.err_type().to_string());
+        problems.add(file, load::place(error.position()), message).help(fault::remedy(error.err_type()));
+        return None;
+    }
+    // Reading files takes its time; the limit on a run is about runs.
+    let patient = Limits { wall_clock: limits.wall_clock.max(Duration::from_secs(10)), ..limits.clone() };
+    let _guard = guard::begin(&patient, Timestamp::UNIX_EPOCH);
+    let compiled = catch_unwind(AssertUnwindSafe(|| {
+        // Also reads the imports that stand inside functions.
+        let mut ast = engine.compile_into_self_contained(&Scope::new(), text)?;
+        ast.set_source(file);
+        engine.run_ast(&ast)?;
+        Ok(ast)
+    }))
+    .unwrap_or_else(|_| Err("the script made its interpreter fail; please report it".into()));
+    match compiled {
+        Ok(ast) => Some(ast),
+        Err(_) if loader.failed() => None,
+        Err(error) => {
+            let (error, file, at) = fault::innermost(error, file.to_owned(), rhai::Position::NONE);
+            problems.add(&file, load::place(at), fault::worded(error, limits)).help(
+                "what stands outside functions runs with every event; keep it to constants and imports",
+            );
+            None
+        }
+    }
+}
+
+/// Where the function stands that takes one parameter, if it is there at all. `None`: it takes
+/// another number of them.
+fn entry(ast: &AST, name: &str, file: &str, text: &str, problems: &mut Problems) -> Option<Option<At>> {
+    let arities: Vec<usize> =
+        ast.iter_functions().filter(|function| function.name == name).map(|f| f.params.len()).collect();
+    let Some(arity) = arities.first() else { return Some(None) };
+    let at = text.lines().enumerate().find_map(|(index, line)| {
+        let column = line.find(&format!("fn {name}"))?;
+        Some((index + 1, line.get(..column)?.chars().count() + 1))
+    });
+    if arities.contains(&1) {
+        return Some(Some(at.unwrap_or((1, 1))));
+    }
+    problems
+        .add(file, at, format!("`{name}` takes {arity} parameters, not one"))
+        .help(format!("write `fn {name}(event)`"));
+    None
 }

@@ -1,0 +1,208 @@
+//! What one run may spend: operations and levels (rhai counts those), time, memory, log lines.
+//!
+//! rhai's own limits bound one value, not all values of a run together, and not how deep values
+//! nest; a deep value would end the process when it is dropped. So every few reads of a variable
+//! the variables in sight are measured. The state of a run lives in its thread: a run begins and
+//! ends in one call, and rhai hands no context to its progress hook.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Position, Scope};
+
+use super::{Limits, value};
+use crate::model::Timestamp;
+
+/// How deep values may nest.
+pub(super) const MAX_DEPTH: usize = 64;
+/// How many lines one run may log, and how long each may be.
+const LOG_LINES: usize = 20;
+const LOG_CHARS: usize = 500;
+/// Above this call level the variables are measured at every read.
+const DEEP: usize = 4;
+/// Up to it, every so many reads; fewer where there is much to measure.
+const EVERY: u32 = 4;
+const EVERY_MUCH: u32 = 16;
+const MUCH: usize = 16 << 10;
+
+/// The reasons why a run is ended from outside rhai; also the tokens rhai hands back.
+pub(super) const OUT_OF_TIME: &str = "time";
+pub(super) const OUT_OF_MEMORY: &str = "memory";
+pub(super) const TOO_DEEP: &str = "depth";
+pub(super) const TOO_MANY_ITEMS: &str = "items";
+pub(super) const TOO_MANY_ENTRIES: &str = "entries";
+
+struct Run {
+    deadline: Instant,
+    now: Timestamp,
+    lines: usize,
+    /// Bytes of the variables of each call level, as last measured.
+    levels: Vec<usize>,
+    reads: u32,
+    scale: Scale,
+    /// What all levels may hold together.
+    memory: usize,
+    /// What host functions and messages may still copy.
+    copies: usize,
+}
+
+thread_local! {
+    static RUN: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+/// Ends the run when dropped, also when it panics.
+pub(super) struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        RUN.with_borrow_mut(|run| *run = None);
+    }
+}
+
+/// What all variables of a run may hold together, in bytes.
+pub(super) fn memory(limits: &Limits) -> usize {
+    limits.string_bytes.saturating_mul(16).clamp(1 << 20, 64 << 20)
+}
+
+/// Begins a run on this thread.
+pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
+    let run = Run {
+        deadline: Instant::now() + limits.wall_clock,
+        now,
+        lines: 0,
+        levels: Vec::with_capacity(4),
+        reads: 0,
+        scale: Scale { arrays: limits.array_items, maps: limits.map_entries },
+        memory: memory(limits),
+        copies: memory(limits),
+    };
+    RUN.with_borrow_mut(|slot| *slot = Some(run));
+    Guard
+}
+
+/// Hooks time and memory into an engine.
+#[expect(deprecated, reason = "rhai marks on_var as volatile, not as obsolete")]
+pub(super) fn watch(engine: &mut Engine) {
+    // A look at the clock every 16 operations: one operation copies a megabyte at most.
+    engine.on_progress(|operations| {
+        (operations & 15 == 0 && late()).then(|| Dynamic::from(OUT_OF_TIME.to_owned()))
+    });
+    engine.on_var(|_, _, context| read(&context).map(|()| None));
+}
+
+fn late() -> bool {
+    RUN.with_borrow(|run| run.as_ref().is_some_and(|run| Instant::now() >= run.deadline))
+}
+
+fn ended(why: &str) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorTerminated(Dynamic::from(why.to_owned()), Position::NONE).into()
+}
+
+fn read(context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Result<(), Box<EvalAltResult>> {
+    let level = context.call_level();
+    RUN.with_borrow_mut(|run| {
+        let Some(run) = run.as_mut() else { return Ok(()) };
+        run.reads = run.reads.wrapping_add(1);
+        let new_level = run.levels.len() != level + 1;
+        let much = run.levels.last().is_some_and(|held| *held > MUCH);
+        let every = if much { EVERY_MUCH } else { EVERY };
+        if level <= DEEP && !new_level && !run.reads.is_multiple_of(every) {
+            return Ok(());
+        }
+        run.levels.resize(level + 1, 0);
+        let this = context.this_ptr().map_or(Ok(0), |value| run.scale.weigh(value, 0));
+        let held = run.scale.scope(context.scope()).and_then(|held| Ok(held + this?)).map_err(ended)?;
+        run.levels[level] = held;
+        if run.levels.iter().sum::<usize>() > run.memory {
+            return Err(ended(OUT_OF_MEMORY));
+        }
+        Ok(())
+    })
+}
+
+/// How large one array or map may be; rhai checks no map that grows by `m[k] = v`.
+#[derive(Clone, Copy)]
+struct Scale {
+    arrays: usize,
+    maps: usize,
+}
+
+/// About how many bytes a value holds, or which limit it is past.
+type Weight = Result<usize, &'static str>;
+
+impl Scale {
+    fn scope(self, scope: &Scope<'_>) -> Weight {
+        scope.iter_raw().try_fold(0, |sum, (_, _, value)| Ok(sum + self.weigh(value, 0)?))
+    }
+
+    fn weigh(self, value: &Dynamic, depth: usize) -> Weight {
+        if depth > MAX_DEPTH {
+            return Err(TOO_DEEP);
+        }
+        if let Ok(text) = value.as_immutable_string_ref() {
+            return Ok(text.len());
+        }
+        if let Ok(list) = value.as_array_ref() {
+            within(list.len(), self.arrays, TOO_MANY_ITEMS)?;
+            return self.sum(list.len() * 16, list.iter(), depth);
+        }
+        if let Ok(map) = value.as_map_ref() {
+            within(map.len(), self.maps, TOO_MANY_ENTRIES)?;
+            let keys = map.keys().map(|key| 64 + key.len()).sum();
+            return self.sum(keys, map.values(), depth);
+        }
+        if let Ok(blob) = value.as_blob_ref() {
+            return Ok(blob.len());
+        }
+        if let Some(pointer) = value.read_lock::<rhai::FnPtr>() {
+            return self.sum(64, pointer.iter_curry(), depth);
+        }
+        Ok(0)
+    }
+
+    fn sum<'a>(self, first: usize, mut values: impl Iterator<Item = &'a Dynamic>, depth: usize) -> Weight {
+        values.try_fold(first, |sum, value| Ok(sum + self.weigh(value, depth + 1)?))
+    }
+}
+
+fn within(len: usize, most: usize, why: &'static str) -> Result<(), &'static str> {
+    if len > most { Err(why) } else { Ok(()) }
+}
+
+/// Counts what a host function or a message copies.
+pub(super) fn charge(bytes: usize) -> Result<(), Box<EvalAltResult>> {
+    RUN.with_borrow_mut(|run| match run.as_mut() {
+        Some(run) if bytes > run.copies => Err(ended(OUT_OF_MEMORY)),
+        Some(run) => {
+            run.copies -= bytes;
+            Ok(())
+        }
+        None => Ok(()),
+    })
+}
+
+/// Before work that takes a while: is there time left?
+pub(super) fn in_time() -> Result<(), Box<EvalAltResult>> {
+    if late() { Err(ended(OUT_OF_TIME)) } else { Ok(()) }
+}
+
+/// The instant of the run.
+pub(super) fn now() -> Timestamp {
+    RUN.with_borrow(|run| run.as_ref().map_or(Timestamp::UNIX_EPOCH, |run| run.now))
+}
+
+/// Writes one line to the log, if the run has any left.
+pub(super) fn log(text: &str, file: &str) {
+    let lines = RUN.with_borrow_mut(|run| {
+        run.as_mut().map_or(usize::MAX, |run| {
+            run.lines += 1;
+            run.lines
+        })
+    });
+    let line = value::shortened(text, LOG_CHARS);
+    if lines <= LOG_LINES {
+        tracing::info!(target: "script", file, "{line}");
+    } else if lines == LOG_LINES + 1 {
+        tracing::info!(target: "script", file, "further lines of this run are left out");
+    }
+}
