@@ -400,7 +400,9 @@ impl Model {
         }
         assert_eq!(store.pending().await.unwrap(), pending.into_iter().collect::<Vec<_>>(), "{step}");
 
-        for (index, delivery) in self.deliveries.iter().enumerate().rev().take(20) {
+        for (index, delivery) in
+            self.deliveries.iter().enumerate().rev().take(if self.now % 5 == 0 { 40 } else { 2 })
+        {
             let summary = store.delivery(delivery.id).await.unwrap().summary;
             assert_eq!((summary.state, summary.attempts), (delivery.state, delivery.attempts), "{step}");
             assert_eq!(summary.due_at, self.is_head(index).then(|| at(delivery.due)), "{step}");
