@@ -69,11 +69,11 @@ pub fn stack(shared: &Shared) -> Service {
     // Longer than `collect` gives a body, so that a slow sender gets its own answer (408) first.
     let whole = shared.rules.borrow().config.ingress.request_timeout + Duration::from_secs(10);
     let service = ServiceBuilder::new()
+        // Probes are answered even when everything below is busy; unlawful framing goes no further.
+        .layer(front::layer(shared.clone()))
         // A name for this request in logs and answers; a proxy's own is kept.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id())
-        // Probes are answered even when everything below is busy.
-        .layer(front::layer(shared.clone()))
         // From here on errors may be raised; this is where they, and panics, become answers.
         .layer(RescueLayer)
         // More than can be handled is refused at once rather than queued without bound.

@@ -36,7 +36,7 @@ use self::line::{Line, closed};
 use self::reader::Reader;
 use self::row::micros;
 use self::settle::{LeaseKey, SettleDraft};
-use self::writer::{Job, Kind, Work, Writer};
+use self::writer::{Job, Work, Writer};
 use super::{
     Accepted, Claim, Claimed, DeliveryFilter, DeliverySummary, Keep, Leased, Ledger, Page, PageRequest,
     ReceiptFilter, ReceiptSummary, Settlement, Store, StoreError, StoredDelivery, StoredReceipt,
@@ -127,10 +127,9 @@ impl Sqlite {
     /// Has the writer do something and waits until it is committed.
     async fn write<T: Send + 'static>(
         &self,
-        kind: Kind,
-        task: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+        task: impl FnMut(&mut Desk) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (work, answer) = Work::new(kind, task);
+        let (work, answer) = Work::new(true, task);
         self.hand_over(work, answer).await
     }
 
@@ -155,7 +154,7 @@ impl Store for Sqlite {
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
         let outcome = OutcomeDraft::new(outcome, Some(&receipt.body))?;
         let receipt = ReceiptDraft::new(receipt)?;
-        self.write(Kind::MayBreak, move |desk| accept::accept(desk, &receipt, &outcome)).await
+        self.write(move |desk| accept::accept(desk, &receipt, &outcome)).await
     }
 
     fn bell(&self, destination: &str) -> Arc<Notify> {
@@ -164,7 +163,7 @@ impl Store for Sqlite {
 
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
         let wanted = claim.into();
-        let (work, answer) = Work::new(Kind::Looks, move |desk: &mut Desk| claim::claim(desk, &wanted));
+        let (work, answer) = Work::new(false, move |desk: &mut Desk| claim::claim(desk, &wanted));
         self.hand_over(work.if_lost(RawClaimed::give_back), answer).await?.decode()
     }
 
@@ -176,28 +175,28 @@ impl Store for Sqlite {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let draft = SettleDraft::new(lease, &attempt, settlement, now)?;
-        let (work, answer) = Work::new(Kind::Writes, move |desk: &mut Desk| settle::settle(desk, draft));
+        let (work, answer) = Work::new(true, move |desk: &mut Desk| settle::settle(desk, &draft));
         self.hand_over(work.surely(), answer).await
     }
 
     async fn release(&self, lease: &Leased) -> Result<(), StoreError> {
         let key = LeaseKey::of(lease);
-        let (work, answer) = Work::new(Kind::Looks, move |desk: &mut Desk| settle::release(desk, key));
+        let (work, answer) = Work::new(false, move |desk: &mut Desk| settle::release(desk, &key));
         self.hand_over(work.surely(), answer).await
     }
 
     async fn replay(&self, receipt: ReceiptId, outcome: &Outcome) -> Result<(), StoreError> {
         let outcome = OutcomeDraft::new(outcome, None)?;
         let now = micros(self.clock.now());
-        self.write(Kind::MayBreak, move |desk| accept::replay(desk, receipt, &outcome, now)).await
+        self.write(move |desk| accept::replay(desk, receipt, &outcome, now)).await
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(Kind::Writes, move |desk| settle::retry(desk, delivery, micros(now))).await
+        self.write(move |desk| settle::retry(desk, delivery, micros(now))).await
     }
 
     async fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(Kind::Writes, move |desk| settle::cancel(desk, delivery, micros(now))).await
+        self.write(move |desk| settle::cancel(desk, delivery, micros(now))).await
     }
 
     async fn receipts(
@@ -236,7 +235,7 @@ impl Store for Sqlite {
         let limits = purge::Limits::new(keep, now);
         let mut receipts = 0;
         loop {
-            let step = self.write(Kind::Writes, move |desk| purge::step(desk, limits)).await?;
+            let step = self.write(move |desk| purge::step(desk, limits)).await?;
             receipts += step.receipts;
             if step.is_last {
                 return Ok(receipts);
@@ -246,7 +245,7 @@ impl Store for Sqlite {
 
     async fn ping(&self) -> Result<(), StoreError> {
         let now = micros(self.clock.now());
-        self.write(Kind::Writes, move |desk| {
+        self.write(move |desk| {
             desk.execute("INSERT OR REPLACE INTO pulse (id, at) VALUES (1, ?1)", [now])?;
             Ok(())
         })

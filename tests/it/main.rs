@@ -7,5 +7,7 @@ mod corpus;
 mod delivery;
 mod kill;
 mod receiver;
+mod sqlite;
+mod store_suite;
 mod verdicts;
 mod world;

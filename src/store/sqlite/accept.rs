@@ -16,8 +16,9 @@ pub(super) fn accept(
     outcome: &OutcomeDraft,
 ) -> Result<Accepted, Fault> {
     if let Some(first) = remembered(desk, receipt)? {
+        let id = parse_id(&first)?;
         desk.execute("UPDATE receipts SET duplicates = duplicates + 1 WHERE id = ?1", [&first])?;
-        return Ok(Accepted::Duplicate(parse_id(&first)?));
+        return Ok(Accepted::Duplicate(id));
     }
     let seq = insert_receipt(desk, receipt, outcome)?;
     insert_content(desk, seq, receipt)?;

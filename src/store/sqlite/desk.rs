@@ -11,7 +11,7 @@ use crate::store::StoreError;
 /// Why a request did not succeed.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// It alone is refused, and it wrote nothing.
+    /// It alone is refused. Found out before it wrote anything.
     Refused(StoreError),
     /// The database failed: the whole batch is void.
     Sql(rusqlite::Error),
@@ -56,8 +56,8 @@ impl Desk {
         self.conn.prepare_cached(sql)?.execute(params)
     }
 
-    /// Runs a request that may be refused half-way, so that it then leaves no trace. A broken
-    /// constraint (an id that is taken) refuses it.
+    /// Runs a request so that a broken constraint (an id that is taken) refuses it alone and without
+    /// a trace. Costs a good part of what the request itself costs.
     pub(super) fn guarded<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Fault>,
@@ -112,12 +112,14 @@ impl Desk {
 fn refusal(fault: Fault) -> Result<StoreError, Fault> {
     match fault {
         Fault::Refused(error) => Ok(error),
-        Fault::Sql(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) => {
-                Ok(StoreError::Conflict(format!("it is there already: {error}")))
-            }
-            Some(ErrorCode::TooBig) => Ok(StoreError::Conflict(format!("it is too big: {error}"))),
-            _ => Err(Fault::Sql(error)),
-        },
+        Fault::Sql(error) if breaks_constraint(&error) => {
+            Ok(StoreError::Conflict(format!("it cannot be written as it is: {error}")))
+        }
+        Fault::Sql(error) => Err(Fault::Sql(error)),
     }
+}
+
+/// Whether the request is to blame, not the file.
+pub(super) fn breaks_constraint(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig))
 }

@@ -4,8 +4,10 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
 use super::row::{delivery_summary, get, micros, receipt_summary, status_name, unavailable};
+use crate::model::DeliveryState;
 use crate::store::{
-    DeliveryFilter, DeliverySummary, Page, PageRequest, ReceiptFilter, ReceiptSummary, StoreError,
+    DeliveryFilter, DeliverySummary, Page, PageRequest, ReceiptFilter, ReceiptStatus, ReceiptSummary,
+    StoreError,
 };
 
 const DEFAULT_LIMIT: usize = 50;
@@ -64,7 +66,9 @@ pub(super) fn receipts(
     page: &PageRequest,
 ) -> Result<Page<ReceiptSummary>, StoreError> {
     let mut wanted = Where::default();
-    wanted.when("r.source = ?", filter.source);
+    // A unary plus keeps a condition from choosing the index: failed ones are few, a source's many.
+    let failed = filter.status == Some(ReceiptStatus::Failed);
+    wanted.when(if failed { "+r.source = ?" } else { "r.source = ?" }, filter.source);
     // The literal lets the partial index serve it.
     match filter.status.map(status_name) {
         Some("failed") => wanted.conditions.push("r.status = 'failed'"),
@@ -92,17 +96,18 @@ pub(super) fn deliveries(
     let mut wanted = Where::default();
     wanted
         .when("d.receipt = (SELECT seq FROM receipts WHERE id = ?)", filter.receipt.map(|id| id.to_string()));
-    wanted.when("d.destination = ?", filter.destination);
-    wanted.when("d.route = ?", filter.route);
+    // As above: pending and dead ones are few.
+    let few = matches!(filter.state, Some(DeliveryState::Pending | DeliveryState::Dead));
+    wanted.when(if few { "+d.destination = ?" } else { "d.destination = ?" }, filter.destination);
+    wanted.when(if few { "+d.route = ?" } else { "d.route = ?" }, filter.route);
     if let Some(state) = filter.state {
-        use crate::model::DeliveryState as S;
         // Literals let the partial indexes serve them.
         wanted.conditions.push(match state {
-            S::Pending => "d.state = 'pending'",
-            S::Delivered => "d.state = 'delivered'",
-            S::Dead => "d.state = 'dead'",
-            S::Cancelled => "d.state = 'cancelled'",
-            S::Superseded => "d.state = 'superseded'",
+            DeliveryState::Pending => "d.state = 'pending'",
+            DeliveryState::Delivered => "d.state = 'delivered'",
+            DeliveryState::Dead => "d.state = 'dead'",
+            DeliveryState::Cancelled => "d.state = 'cancelled'",
+            DeliveryState::Superseded => "d.state = 'superseded'",
         });
     }
     wanted.when("d.last_class = ?", filter.class.map(|class| class.name().to_owned()));

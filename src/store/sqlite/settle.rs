@@ -51,8 +51,8 @@ impl LeaseKey {
             .ok_or(StoreError::LeaseLost(self.delivery))
     }
 
-    fn end(self, desk: &mut Desk) {
-        desk.leases.end(&self.destination, self.slot);
+    fn end(&self, desk: &mut Desk) {
+        desk.leases.end(&self.destination, self.slot.clone());
         desk.ring(&self.destination);
     }
 }
@@ -119,20 +119,20 @@ impl Row {
 }
 
 /// Records an attempt and what follows from it.
-pub(super) fn settle(desk: &mut Desk, draft: SettleDraft) -> Result<(), Fault> {
+pub(super) fn settle(desk: &mut Desk, draft: &SettleDraft) -> Result<(), Fault> {
     let lease = draft.key.check(desk)?;
     let lost = StoreError::LeaseLost(draft.key.delivery);
     let row = Row::load(desk, lease.seq)?.ok_or(lost)?;
-    record(desk, &row, &draft)?;
-    match draft.settlement {
+    record(desk, &row, draft)?;
+    match &draft.settlement {
         Settlement::Again(at) => {
-            desk.execute("UPDATE deliveries SET due_at = ?2 WHERE seq = ?1", params![row.seq, micros(at)])?;
+            desk.execute("UPDATE deliveries SET due_at = ?2 WHERE seq = ?1", params![row.seq, micros(*at)])?;
         }
         Settlement::Final(Final::Delivered, reason) => {
-            finish(desk, &row, DeliveryState::Delivered, reason, draft.now)?;
+            finish(desk, &row, DeliveryState::Delivered, reason.as_deref(), draft.now)?;
         }
         Settlement::Final(Final::Dead, reason) => {
-            finish(desk, &row, DeliveryState::Dead, reason, draft.now)?;
+            finish(desk, &row, DeliveryState::Dead, reason.as_deref(), draft.now)?;
         }
     }
     draft.key.end(desk);
@@ -164,7 +164,7 @@ fn finish(
     desk: &mut Desk,
     row: &Row,
     state: DeliveryState,
-    reason: Option<String>,
+    reason: Option<&str>,
     now: i64,
 ) -> Result<(), Fault> {
     desk.execute(
@@ -207,7 +207,7 @@ fn promote(desk: &Desk, row: &Row) -> Result<(), Fault> {
 }
 
 /// Gives a lease back.
-pub(super) fn release(desk: &mut Desk, key: LeaseKey) -> Result<(), Fault> {
+pub(super) fn release(desk: &mut Desk, key: &LeaseKey) -> Result<(), Fault> {
     key.check(desk)?;
     key.end(desk);
     Ok(())
@@ -273,7 +273,7 @@ pub(super) fn cancel(desk: &mut Desk, id: DeliveryId, now: i64) -> Result<(), Fa
         }
         desk.leases.end(&row.destination, slot);
     }
-    finish(desk, &row, DeliveryState::Cancelled, Some("cancelled by an operator".into()), now)
+    finish(desk, &row, DeliveryState::Cancelled, Some("cancelled by an operator"), now)
 }
 
 fn ended(id: DeliveryId, row: &Row) -> StoreError {

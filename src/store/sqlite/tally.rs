@@ -146,17 +146,18 @@ mod tests {
     fn an_event_is_the_first_that_holds_of_the_rule() {
         let mut tally = Tally::default();
         assert_eq!(tally.state(), EventState::Unmatched);
-        let mut steps: [(fn(&mut Tally), EventState); 6] = [
-            (|t| t.filtered = 1, EventState::Filtered),
-            (|t| t.superseded = 1, EventState::Superseded),
-            (|t| t.delivered = 1, EventState::Delivered),
-            (|t| t.cancelled = 1, EventState::Cancelled),
-            (|t| t.dead = 1, EventState::Dead),
-            (|t| t.failed = 1, EventState::Pending),
+        let numbers: [fn(&mut Tally) -> &mut i64; 6] = [
+            |tally| &mut tally.filtered,
+            |tally| &mut tally.superseded,
+            |tally| &mut tally.delivered,
+            |tally| &mut tally.cancelled,
+            |tally| &mut tally.dead,
+            |tally| &mut tally.failed,
         ];
-        for (change, state) in &mut steps {
-            change(&mut tally);
-            assert_eq!(tally.state(), *state);
+        let states = ["filtered", "superseded", "delivered", "cancelled", "dead", "pending"];
+        for (number, state) in numbers.into_iter().zip(states) {
+            *number(&mut tally) = 1;
+            assert_eq!(tally.state().name(), state);
         }
     }
 

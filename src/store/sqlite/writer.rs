@@ -8,41 +8,33 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::bells::Bells;
-use super::desk::{Desk, Fault};
+use super::desk::{Desk, Fault, breaks_constraint};
 use crate::store::StoreError;
 
 /// How many requests share one transaction at most.
 const BATCH: usize = 512;
 
-/// What a request does to the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// It writes nothing.
-    Looks,
-    /// It checks first and then writes, so it cannot be refused half-way.
-    Writes,
-    /// It may be refused half-way.
-    MayBreak,
-}
-
 /// A request in the queue.
 pub(super) trait Job: Send {
-    fn kind(&self) -> Kind;
+    /// Whether it may write to the file.
+    fn writes(&self) -> bool;
     /// Nobody waits for the answer, and it need not be done without.
     fn is_abandoned(&self) -> bool;
-    fn run(&mut self, desk: &mut Desk) -> rusqlite::Result<()>;
+    /// May be called again after its transaction was rolled back. `guarded`: should a constraint
+    /// refuse it, then it alone.
+    fn run(&mut self, desk: &mut Desk, guarded: bool) -> rusqlite::Result<()>;
     /// After the commit, or after what went wrong.
     fn answer(self: Box<Self>, failure: Option<&StoreError>, desk: &mut Desk);
 }
 
-type Task<T> = Box<dyn FnOnce(&mut Desk) -> Result<T, Fault> + Send>;
+type Task<T> = Box<dyn FnMut(&mut Desk) -> Result<T, Fault> + Send>;
 
 /// A request whose answer is a `T`.
 pub(super) struct Work<T> {
-    kind: Kind,
+    writes: bool,
     /// Done even if the caller is gone.
     sure: bool,
-    task: Option<Task<T>>,
+    task: Task<T>,
     result: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
     /// What to do with an answer that nobody took.
@@ -51,12 +43,11 @@ pub(super) struct Work<T> {
 
 impl<T: Send + 'static> Work<T> {
     pub(super) fn new(
-        kind: Kind,
-        task: impl FnOnce(&mut Desk) -> Result<T, Fault> + Send + 'static,
+        writes: bool,
+        task: impl FnMut(&mut Desk) -> Result<T, Fault> + Send + 'static,
     ) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (reply, answer) = oneshot::channel();
-        let work =
-            Self { kind, sure: false, task: Some(Box::new(task)), result: None, reply, lost: |_, _| () };
+        let work = Self { writes, sure: false, task: Box::new(task), result: None, reply, lost: |_, _| () };
         (work, answer)
     }
 
@@ -74,17 +65,16 @@ impl<T: Send + 'static> Work<T> {
 }
 
 impl<T: Send + 'static> Job for Work<T> {
-    fn kind(&self) -> Kind {
-        self.kind
+    fn writes(&self) -> bool {
+        self.writes
     }
 
     fn is_abandoned(&self) -> bool {
         !self.sure && self.reply.is_closed()
     }
 
-    fn run(&mut self, desk: &mut Desk) -> rusqlite::Result<()> {
-        let Some(task) = self.task.take() else { return Ok(()) };
-        let done = if self.kind == Kind::MayBreak { desk.guarded(task) } else { task(desk) };
+    fn run(&mut self, desk: &mut Desk, guarded: bool) -> rusqlite::Result<()> {
+        let done = if guarded { desk.guarded(&mut self.task) } else { (self.task)(desk) };
         self.result = Some(match done {
             Ok(value) => Ok(value),
             Err(Fault::Refused(error)) => Err(error),
@@ -134,18 +124,15 @@ impl Writer {
     }
 
     fn run(&mut self, batch: &mut Vec<Box<dyn Job>>) {
-        let writes = batch.iter().any(|job| job.kind() != Kind::Looks);
-        let failure =
-            self.transact(batch, writes).err().map(|error| StoreError::Unavailable(error.to_string()));
+        let writes = batch.iter().any(|job| job.writes());
+        let mut done = self.transact(batch, writes, false);
+        // Rare (an id that is taken), so that only the second time has the price of savepoints.
+        if done.as_ref().is_err_and(breaks_constraint) {
+            done = self.transact(batch, writes, true);
+        }
+        let failure = done.err().map(|error| StoreError::Unavailable(error.to_string()));
         if writes {
             self.tell(failure.as_ref());
-        }
-        if failure.is_none() {
-            self.desk.leases.keep();
-        } else {
-            self.desk.leases.take_back();
-            self.desk.totals.clear();
-            self.desk.rung.clear();
         }
         for job in batch.drain(..) {
             job.answer(failure.as_ref(), &mut self.desk);
@@ -154,19 +141,25 @@ impl Writer {
         self.bells.ring(std::mem::take(&mut self.desk.rung));
     }
 
-    fn transact(&mut self, batch: &mut [Box<dyn Job>], writes: bool) -> rusqlite::Result<()> {
+    /// All in one transaction; if that fails, as if it had never been.
+    fn transact(&mut self, batch: &mut [Box<dyn Job>], writes: bool, guarded: bool) -> rusqlite::Result<()> {
         self.roll_back();
         self.desk.execute(if writes { "BEGIN IMMEDIATE" } else { "BEGIN" }, [])?;
-        let done = self.fill(batch);
-        if done.is_err() {
+        let done = self.fill(batch, guarded);
+        if done.is_ok() {
+            self.desk.leases.keep();
+        } else {
             self.roll_back();
+            self.desk.leases.take_back();
+            self.desk.totals.clear();
+            self.desk.rung.clear();
         }
         done
     }
 
-    fn fill(&mut self, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+    fn fill(&mut self, batch: &mut [Box<dyn Job>], guarded: bool) -> rusqlite::Result<()> {
         for job in batch {
-            job.run(&mut self.desk)?;
+            job.run(&mut self.desk, guarded && job.writes())?;
         }
         self.desk.totals.flush(&self.desk.conn)?;
         self.desk.execute("COMMIT", []).map(drop)

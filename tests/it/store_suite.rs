@@ -1,0 +1,246 @@
+//! What every state store must do. `store_suite!(Backend)` makes one test of each case.
+
+pub mod accept;
+pub mod answers;
+pub mod lanes;
+pub mod leases;
+pub mod ledger;
+pub mod lists;
+pub mod operate;
+pub mod replay;
+pub mod retention;
+pub mod webhook;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossconnect::model::{Attempt, Delivery, DeliveryId, DeliveryState, FailureClass, Final, Timestamp};
+use crossconnect::store::{Accepted, Claim, Claimed, Leased, Settlement, Store, StoreError};
+
+use self::webhook::Webhook;
+
+/// A place where one test keeps state.
+pub trait Backend: Sized + Send + Sync {
+    /// An empty one, of this test alone.
+    fn fresh() -> impl Future<Output = Self> + Send;
+
+    /// Opens the state that is there. What an earlier opening leased must not hinder.
+    fn open(&self) -> impl Future<Output = Arc<dyn Store>> + Send;
+}
+
+/// How long leases last here.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// `seconds` after the beginning of these tests' time.
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_751_300_000 + seconds).unwrap()
+}
+
+/// An open store and the few things all cases do with it.
+pub struct Bench<B> {
+    pub backend: B,
+    pub store: Arc<dyn Store>,
+}
+
+impl<B: Backend> Bench<B> {
+    pub async fn new() -> Self {
+        let backend = B::fresh().await;
+        let store = backend.open().await;
+        Self { backend, store }
+    }
+
+    /// Drops the store and opens what it left behind.
+    pub async fn reopen(self) -> Self {
+        let Self { backend, store } = self;
+        drop(store);
+        let store = backend.open().await;
+        Self { backend, store }
+    }
+
+    /// Accepts a webhook that must be new; its deliveries.
+    pub async fn accept(&self, webhook: &Webhook) -> Vec<Delivery> {
+        assert_eq!(self.store.accept(&webhook.receipt, &webhook.outcome).await, Ok(Accepted::New));
+        webhook.outcome.deliveries.clone()
+    }
+
+    /// Accepts one event with one delivery.
+    pub async fn deliver(&self, seconds: i64, destination: &str, lane: Option<&str>) -> DeliveryId {
+        let webhook = Webhook::at(seconds).event().to("r", destination, lane);
+        self.accept(&webhook).await[0].id
+    }
+
+    pub async fn claim(&self, destination: &str, limit: usize, seconds: i64) -> Claimed {
+        let claim = Claim { destination: destination.into(), limit, now: at(seconds), lease: LEASE };
+        self.store.claim(claim).await.unwrap()
+    }
+
+    /// Claims what is due and says which.
+    pub async fn claim_ids(&self, destination: &str, limit: usize, seconds: i64) -> Vec<DeliveryId> {
+        self.claim(destination, limit, seconds).await.leased.iter().map(|leased| leased.delivery.id).collect()
+    }
+
+    /// Claims exactly one.
+    pub async fn claim_one(&self, destination: &str, seconds: i64) -> Leased {
+        let mut claimed = self.claim(destination, 10, seconds).await;
+        assert_eq!(claimed.leased.len(), 1, "{claimed:?}");
+        claimed.leased.remove(0)
+    }
+
+    pub async fn settle(&self, leased: &Leased, end: End, seconds: i64) -> Result<(), StoreError> {
+        let (attempt, settlement) = end.of(leased, seconds);
+        self.store.settle(leased, attempt, settlement, at(seconds)).await
+    }
+
+    /// Claims the one delivery that is due and ends it.
+    pub async fn finish(&self, destination: &str, end: End, seconds: i64) -> DeliveryId {
+        let leased = self.claim_one(destination, seconds).await;
+        self.settle(&leased, end, seconds).await.unwrap();
+        leased.delivery.id
+    }
+
+    pub async fn state(&self, id: DeliveryId) -> DeliveryState {
+        self.store.delivery(id).await.unwrap().summary.state
+    }
+}
+
+/// How an attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum End {
+    Delivered,
+    Dead,
+    /// Due again then.
+    Again(i64),
+}
+
+impl End {
+    pub fn of(self, leased: &Leased, seconds: i64) -> (Attempt, Settlement) {
+        let attempt = attempt(leased.attempts + 1, seconds);
+        let failed = Attempt {
+            status: Some(503),
+            class: Some(FailureClass::Http5xx),
+            error: Some("answered 503".into()),
+            remedy: Some("look at the receiver".into()),
+            ..attempt.clone()
+        };
+        match self {
+            Self::Delivered => (attempt, Settlement::Final(Final::Delivered, None)),
+            Self::Dead => (failed, Settlement::Final(Final::Dead, Some("the schedule is used up".into()))),
+            Self::Again(seconds) => (failed, Settlement::Again(at(seconds))),
+        }
+    }
+}
+
+/// An attempt that succeeded.
+pub fn attempt(number: u32, seconds: i64) -> Attempt {
+    Attempt {
+        number,
+        at: at(seconds),
+        duration_ms: 12,
+        url: "http://127.0.0.1:9/hook".into(),
+        method: "POST".into(),
+        request_headers: vec![("authorization".into(), "[redacted]".into())],
+        status: Some(200),
+        response_excerpt: Some("ok".into()),
+        class: None,
+        error: None,
+        remedy: None,
+    }
+}
+
+macro_rules! store_suite {
+    ($backend:ty) => {
+        store_suite! { @ $backend;
+            accept:
+                a_receipt_is_read_back_as_it_was_written
+                a_delivery_is_read_back_as_it_was_written
+                a_repetition_is_told_the_first_receipt_and_writes_nothing
+                of_a_hundred_concurrent_repetitions_exactly_one_is_new
+                repetitions_in_one_batch_are_recognised
+                a_key_belongs_to_its_source
+                a_key_is_forgotten_when_its_window_is_over
+                a_receipt_without_a_key_is_never_a_repetition
+                a_receipt_id_that_is_taken_is_refused_and_harms_no_neighbour
+                a_delivery_of_no_event_is_refused_whole
+                what_was_answered_is_there_after_a_reopening;
+            lanes:
+                a_later_change_waits_for_the_earlier_one
+                other_lanes_do_not_wait
+                the_same_lane_of_another_destination_does_not_wait
+                deliveries_without_a_lane_wait_for_nobody
+                a_failed_head_holds_its_lane_until_it_is_due_again
+                a_dead_head_lets_its_lane_go_on
+                lanes_keep_their_order_under_many_workers
+                a_lane_goes_on_after_a_reopening;
+            leases:
+                what_is_leased_is_not_given_twice
+                a_lease_that_ran_out_is_given_again_with_another_token
+                an_old_token_settles_nothing
+                a_late_settlement_counts_while_nobody_else_claimed
+                a_released_delivery_is_due_as_before
+                leases_end_with_the_process
+                nothing_is_claimed_before_it_is_due
+                next_due_tells_when_to_ask_again
+                the_oldest_due_come_first
+                fresh_deliveries_get_half_of_the_places_beside_many_retries
+                a_single_place_is_shared_by_chance
+                a_limit_of_nothing_claims_nothing
+                a_hundred_concurrent_claims_share_without_overlap
+                the_bell_rings_for_what_may_be_claimed;
+            answers:
+                an_attempt_is_recorded_with_its_settlement
+                only_the_last_fifty_attempts_are_kept
+                pending_counts_per_destination
+                what_is_not_there_is_not_found
+                a_ping_is_a_write_that_works
+                a_closed_store_is_unavailable_and_what_it_wrote_is_there;
+            operate:
+                a_dead_delivery_is_retried_with_a_fresh_schedule
+                a_cancelled_delivery_can_be_retried
+                a_pending_delivery_is_due_now_after_a_retry
+                a_delivered_one_is_not_retried
+                a_retried_delivery_goes_before_later_ones_of_its_lane
+                a_retried_delivery_waits_for_the_attempt_under_way
+                a_retried_delivery_waits_for_earlier_ones_of_its_lane
+                a_pending_delivery_can_be_cancelled_and_its_lane_goes_on
+                a_delivery_is_not_cancelled_while_it_is_attempted
+                a_delivery_whose_lease_ran_out_can_be_cancelled
+                what_ended_is_not_cancelled;
+            replay:
+                a_failed_receipt_gets_its_events_by_a_replay
+                a_replay_adds_deliveries_and_leaves_the_pending_ones
+                a_replay_moves_a_finished_event_back_to_pending
+                a_replay_that_fails_again_keeps_what_was
+                a_replay_with_a_known_delivery_is_refused_whole;
+            lists:
+                receipts_are_listed_newest_first_in_pages
+                pages_stay_stable_while_new_ones_arrive
+                receipts_are_filtered
+                deliveries_are_filtered
+                a_list_is_capped
+                a_foreign_cursor_is_refused
+                a_summary_tells_the_first_event;
+            retention:
+                finished_receipts_go_after_their_time
+                dead_ones_are_kept_longer
+                what_is_pending_is_kept
+                a_dedupe_key_outlives_its_receipt
+                many_receipts_go_in_one_call
+                the_ledger_keeps_what_retention_took
+                an_event_that_nobody_replayed_ends_as_dead;
+            ledger:
+                every_event_is_in_exactly_one_line
+                an_event_with_several_deliveries_follows_the_rule
+                any_sequence_of_operations_agrees_with_the_model;
+        }
+    };
+    (@ $backend:ty; $($module:ident: $($case:ident)*;)*) => {
+        $(mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                crate::store_suite::$module::$case::<$backend>().await;
+            })*
+        })*
+    };
+}
+pub(crate) use store_suite;

@@ -1,0 +1,166 @@
+//! Receipts with outcomes, as the pipeline would make them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use crossconnect::model::{
+    Actor, Change, Decision, Dedupe, Delivery, DeliveryId, Event, EventId, Failure, Json, Masked, Object,
+    Outcome, Processed, Proof, Receipt, ReceiptId, Request, RouteVerdict, Stage,
+};
+use serde_json::json;
+
+use super::at;
+
+/// A receipt and what became of it, built step by step.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    pub receipt: Receipt,
+    pub outcome: Outcome,
+}
+
+impl Webhook {
+    /// Received then; no event yet, and no dedupe key.
+    pub fn at(seconds: i64) -> Self {
+        let receipt = Receipt {
+            id: ReceiptId::new(at(seconds)),
+            source: "netbox".into(),
+            received_at: at(seconds),
+            request: Request {
+                method: "POST".into(),
+                path: "/hooks/netbox".into(),
+                query: Some("a=1".into()),
+                headers: vec![("content-type".into(), "application/json".into())],
+                client: Some([127, 0, 0, 1].into()),
+            },
+            body: Bytes::from_static(b"{\"event\": \"updated\", \"n\": 1.10}"),
+            body_sha256: "00ff".into(),
+            dedupe: None,
+            proof: Proof { scheme: "netbox".into(), variant: Some("raw".into()), secret: Some(1) },
+            notes: vec!["a note".into()],
+            masked: vec![Masked { event: 0, field: "password".into() }],
+        };
+        let outcome =
+            Outcome { revision: "rev-1".into(), failure: None, events: Vec::new(), deliveries: Vec::new() };
+        Self { receipt, outcome }
+    }
+
+    pub fn from_source(mut self, source: &str) -> Self {
+        self.receipt.source = source.into();
+        self
+    }
+
+    /// With a dedupe key that is remembered for so many seconds.
+    pub fn key(mut self, key: &str, seconds: u64) -> Self {
+        self.receipt.dedupe = Some(Dedupe { key: key.into(), window: Duration::from_secs(seconds) });
+        self
+    }
+
+    /// One more event, which no route wants yet.
+    pub fn event(mut self) -> Self {
+        let index = self.outcome.events.len();
+        let event = event(&self.receipt, index);
+        let unmatched = Decision::Unmatched {
+            condition: "action".into(),
+            wanted: "deleted".into(),
+            actual: "updated".into(),
+        };
+        self.outcome.events.push(Processed { event, routes: Vec::new() });
+        self.verdict("other", unmatched)
+    }
+
+    /// The last event goes to a destination.
+    pub fn to(mut self, route: &str, destination: &str, lane: Option<&str>) -> Self {
+        let event = self.outcome.events.last().unwrap().event.id;
+        let delivery = Delivery {
+            id: DeliveryId::new(self.receipt.received_at),
+            receipt: self.receipt.id,
+            event,
+            route: route.into(),
+            destination: destination.into(),
+            lane: lane.map(Into::into),
+            content_type: "application/json".into(),
+            headers: vec![("x-kind".into(), "device".into())],
+            body: Bytes::from(format!("{{\"for\":\"{destination}\"}}")),
+            created_at: self.receipt.received_at,
+        };
+        let id = delivery.id;
+        self.outcome.deliveries.push(delivery);
+        self.verdict(route, Decision::Routed { deliveries: vec![id], script: Some("a.rhai".into()) })
+    }
+
+    /// A route's script drops the last event.
+    pub fn filtered(self, route: &str) -> Self {
+        self.verdict(route, Decision::Filtered { reason: Some("not ours".into()) })
+    }
+
+    /// A route's script fails on the last event.
+    pub fn failed(self, route: &str) -> Self {
+        let failure = Failure {
+            stage: Stage::Script,
+            message: "division by zero".into(),
+            place: Some("a.rhai:3:4".into()),
+        };
+        self.verdict(route, Decision::Failed(failure))
+    }
+
+    /// Nothing could be mapped.
+    pub fn unmappable(mut self) -> Self {
+        self.outcome.events.clear();
+        self.outcome.failure = Some(Failure {
+            stage: Stage::Map,
+            message: "object.id is missing".into(),
+            place: Some("$.data.id".into()),
+        });
+        self
+    }
+
+    /// The same receipt under other rules: an outcome with nothing in it yet.
+    pub fn again(&self) -> Self {
+        let outcome =
+            Outcome { revision: "rev-2".into(), failure: None, events: Vec::new(), deliveries: Vec::new() };
+        Self { receipt: self.receipt.clone(), outcome }
+    }
+
+    fn verdict(mut self, route: &str, decision: Decision) -> Self {
+        let event = self.outcome.events.last_mut().unwrap();
+        event.routes.push(RouteVerdict { route: route.into(), decision });
+        self
+    }
+}
+
+fn event(receipt: &Receipt, index: usize) -> Event {
+    Event {
+        id: EventId::of(receipt.id, index),
+        r#type: "netbox.object.updated".into(),
+        action: "updated".into(),
+        source: receipt.source.to_string(),
+        system: "netbox".into(),
+        object: Some(Object {
+            kind: "dcim.device".into(),
+            id: index.to_string(),
+            name: Some(format!("leaf-{index}")),
+            url: None,
+        }),
+        branch: None,
+        actor: Actor { id: None, name: Some("kubecode".into()) },
+        occurred_at: Some("2025-06-30T21:57:20.313712Z".into()),
+        received_at: receipt.received_at,
+        correlation_id: Some("05c732a7".into()),
+        changes: vec![Change {
+            field: "vcpus".into(),
+            from: number("1.10"),
+            to: number("12345678901234567890123"),
+            partial: false,
+        }],
+        before: Json::Null,
+        after: json!({ "z": 1, "a": { "b": [1, null] } }),
+        data: json!({ "id": index }),
+        native: Arc::default(),
+    }
+}
+
+/// A number whose lexeme must survive.
+fn number(lexeme: &str) -> Json {
+    serde_json::from_str(lexeme).unwrap()
+}
