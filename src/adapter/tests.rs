@@ -249,7 +249,7 @@ fn a_templated_body_is_a_text_or_json_and_not_deduplicated_without_a_window() {
 fn a_transform_payload_is_recognised_for_a_short_time_only() {
     let infrahub = adapter("infrahub");
     let mut settings = settings(&infrahub, &[], false);
-    let reading = infrahub.read(&settings, b"").unwrap();
+    let reading = infrahub.read(&settings, b"{}").unwrap();
     assert_eq!((&reading.body[..], &reading.document), (&b"{}"[..], &json!({})));
     let receipt = receipt(&reading, Vec::new());
     let found = infrahub.dedupe(&settings, &receipt, &reading.document).unwrap();

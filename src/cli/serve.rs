@@ -50,7 +50,11 @@ pub fn log(format: LogFormat) -> anyhow::Result<()> {
         .with_default_directive(LevelFilter::INFO.into())
         .from_env()
         .map_err(|error| Usage(format!("RUST_LOG cannot be read: {error}")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Its fallback prints to stderr too, and panics where that is closed.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => lines.with_ansi(colours()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

@@ -15,6 +15,7 @@ pub(super) fn explained(error: Box<EvalAltResult>, file: &str, function: At, lim
 }
 
 /// Down to where it happened: through calls and imports.
+#[expect(clippy::boxed_local, reason = "rhai hands its errors out in boxes, also inside one another")]
 pub(super) fn innermost(
     error: Box<EvalAltResult>,
     file: String,

@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test ends at the first surprise")]
 
 mod bad_input;
+mod binary;
 mod corpus;
 mod delivery;
 mod kill;
 mod receiver;
+mod signing;
 mod sqlite;
+mod state;
 mod store_suite;
 mod verdicts;
 mod world;

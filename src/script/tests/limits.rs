@@ -70,16 +70,13 @@ fn all_values_together_are_bounded_too() {
 
 #[test]
 fn host_functions_are_bounded_too() {
-    let big = "let s = \"x\"; while s.len() < 900000 { s += s; }";
     assert!(
         error("let s = \"x\"; while s.len() < 500000 { s += s; } regex_replace(s, \"x\", s)")
             .contains("longer than 1048576 bytes")
     );
     assert!(
-        error(&format!(
-            "let s = \"x\"; while s.len() < 600000 {{ s += s; }} base64_encode(base64_encode(s))"
-        ))
-        .contains("limit of")
+        error("let s = \"x\"; while s.len() < 600000 { s += s; } base64_encode(base64_encode(s))")
+            .contains("limit of")
     );
     assert!(error("regex_match(\"a\", \"(a{1000}){1000}\")").contains("is no regular expression"));
     assert!(error("loop { jsonpath(event, \"$..*\"); }").contains("limit of"));
