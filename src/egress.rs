@@ -12,6 +12,7 @@ mod record;
 mod settle;
 mod sign;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "receivers of tests end with their runtime")]
 mod tests;
 mod tls;
 mod worker;

@@ -192,4 +192,5 @@ pub fn filter(query: &Query) -> Json {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "servers of tests end with their runtime")]
 mod tests;

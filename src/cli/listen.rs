@@ -117,6 +117,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// Binds and starts. Port 0 takes any free port.
+    #[expect(clippy::disallowed_methods, reason = "owned by the receiver, ended by its drop")]
     pub async fn start(addr: SocketAddr, options: Options) -> std::io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;

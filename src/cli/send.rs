@@ -148,6 +148,7 @@ struct Answer {
 }
 
 /// Sends in the background, at most `concurrency` at once and not faster than `pace`.
+#[expect(clippy::disallowed_methods, reason = "ends when its channel is dropped")]
 fn start(sender: Arc<Sender>, count: u64, concurrency: u16, pace: Option<Pace>) -> mpsc::Receiver<Answer> {
     let (reports, answers) = mpsc::channel(1024);
     tokio::spawn(async move {

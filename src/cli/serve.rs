@@ -70,6 +70,7 @@ fn colours() -> bool {
 /// Cancelled by the first SIGTERM or SIGINT; the second one ends the process. Takes effect
 /// before this returns.
 #[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "waits for signals as long as the process lives")]
 pub fn signals() -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("could not watch for SIGTERM")?;

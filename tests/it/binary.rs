@@ -42,14 +42,14 @@ fn the_shipped_config_and_the_tests_of_adapters_and_scripts_pass() {
 #[test]
 fn check_reports_every_mistake_of_every_file_with_its_place_and_ends_with_2() {
     let dir = tempfile::tempdir().unwrap();
-    let config = "sources:\n  nb: { adapter: netbocks, secrets: [s] }\n  two: { adapter: netbox, secretes: [s] }\n\
+    let config = "sources:\n  nb: { adapter: netbax, secrets: [s] }\n  two: { adapter: netbox, secretes: [s] }\n\
                   destinations:\n  t: { url: \"ftp://x\", sign: none }\n\
                   routes:\n  - { name: r, script: scripts/bad.rhai, to: [tt] }\n";
     write(&dir.path().join("config.yaml"), config);
     write(&dir.path().join("scripts/bad.rhai"), "fn filter(event) { event.action == }\n");
     let output = crossconnect(dir.path(), &["check"]);
     assert_eq!(output.status.code(), Some(2));
-    let said = text(&output.stdout) + &text(&output.stderr);
+    let said = format!("{}{}", text(&output.stdout), text(&output.stderr));
     for part in
         ["config.yaml:2:", "config.yaml:3:", "config.yaml:5:", "config.yaml:7:", "scripts/bad.rhai:1:"]
     {

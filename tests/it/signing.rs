@@ -13,6 +13,7 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_independent_library_accepts_every_delivery() {
+    let waits = ["5s"; 20].join(", ");
     let config = format!(
         r#"
 sources:
@@ -20,8 +21,8 @@ sources:
   infrahub: {{ adapter: infrahub, open: true }}
   datagerry: {{ adapter: datagerry, open: true }}
 destinations:
-  event: {{ url: "{{receiver}}/event", sign: {{ secrets: ["{SECRET}", an-older-one] }}, in_flight: 8 }}
-  native: {{ url: "{{receiver}}/native", format: native, sign: {{ secrets: ["{SECRET}"] }}, in_flight: 8 }}
+  event: {{ url: "{{receiver}}/event", sign: {{ secrets: ["{SECRET}", an-older-one] }}, in_flight: 8, retry: [{waits}] }}
+  native: {{ url: "{{receiver}}/native", format: native, sign: {{ secrets: ["{SECRET}"] }}, in_flight: 8, retry: [{waits}] }}
 routes: [{{ name: all, to: [event, native] }}]
 "#
     );

@@ -301,7 +301,7 @@ fn routes_refer_to_what_is_there() {
 fn all_problems_of_a_config_are_told_at_once() {
     let text = include_str!("broken.yaml");
     let found = messages(text);
-    let places: Vec<&str> = found.iter().map(|message| message.splitn(3, ':').nth(1).unwrap()).collect();
+    let places: Vec<&str> = found.iter().map(|message| message.split(':').nth(1).unwrap()).collect();
     let marked: Vec<String> = text
         .lines()
         .enumerate()

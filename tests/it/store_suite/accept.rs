@@ -87,7 +87,7 @@ pub async fn repetitions_in_one_batch_are_recognised<B: Backend>() {
 pub async fn a_key_belongs_to_its_source<B: Backend>() {
     let bench = Bench::<B>::new().await;
     bench.accept(&Webhook::at(0).key("k", 60).event()).await;
-    bench.accept(&Webhook::at(0).from_source("lab").key("k", 60).event()).await;
+    bench.accept(&Webhook::at(0).of_source("lab").key("k", 60).event()).await;
 }
 
 pub async fn a_key_is_forgotten_when_its_window_is_over<B: Backend>() {

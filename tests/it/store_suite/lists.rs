@@ -61,7 +61,7 @@ pub async fn pages_stay_stable_while_new_ones_arrive<B: Backend>() {
 
 pub async fn receipts_are_filtered<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let mut routed = Webhook::at(0).from_source("lab").event().to("r", "a", None);
+    let mut routed = Webhook::at(0).of_source("lab").event().to("r", "a", None);
     routed.outcome.events[0].event.correlation_id = Some("other".into());
     let dropped = Webhook::at(10).event().filtered("r");
     let failed = Webhook::at(20).event().failed("s");

@@ -45,7 +45,7 @@ impl Webhook {
         Self { receipt, outcome }
     }
 
-    pub fn from_source(mut self, source: &str) -> Self {
+    pub fn of_source(mut self, source: &str) -> Self {
         self.receipt.source = source.into();
         self
     }
