@@ -16,8 +16,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -59,7 +59,6 @@ where
     F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(limits.max_connections));
-    let graceful = GracefulShutdown::new();
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
@@ -68,7 +67,7 @@ where
         };
         let Some((stream, peer, slot)) = accepted else { continue };
         let (stream, head) = tap::watch(stream);
-        let service = WithConnection { inner: service.clone(), peer: Peer(peer), head };
+        let service = WithConnection { inner: service.clone(), peer: Peer(peer), head: head.clone() };
         let connection = http1::Builder::new()
             // Without a timer hyper ignores the timeout silently.
             .timer(TokioTimer::new())
@@ -77,9 +76,9 @@ where
             .max_buf_size(MAX_HEADER_BYTES)
             .half_close(false)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection);
+        let stop = stop.clone();
         connections.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = converse(connection, &head, &stop).await {
                 tracing::debug!(%peer, %error, "connection ended early");
             }
             drop(slot);
@@ -87,14 +86,44 @@ where
     }
     drop(listener);
     connections.close();
-    let drained = async {
-        graceful.shutdown().await;
-        connections.wait().await;
-    };
-    if tokio::time::timeout(limits.grace, drained).await.is_err() {
+    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
         tracing::warn!(left = connections.len(), "the grace period is over, cutting off connections");
     }
 }
+
+type Connection<S> = http1::Connection<TokioIo<tap::Tap<TcpStream>>, TowerToHyperService<WithConnection<S>>>;
+
+/// Serves one connection until it ends; once `stop` is cancelled the request under way is the last.
+async fn converse<S, F>(
+    mut connection: Connection<S>,
+    head: &Head,
+    stop: &CancellationToken,
+) -> hyper::Result<()>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future = F>,
+    S: Clone + Send + 'static,
+    F: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+{
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stop.cancelled() => {
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    // hyper closes without a word. An idle connection deserves none; half a head does.
+    if ended.as_ref().is_err_and(hyper::Error::is_timeout) && head.is_unfinished() {
+        let mut stream = connection.into_parts().io.into_inner();
+        let _ = tokio::time::timeout(Duration::from_secs(1), stream.write_all(TOO_SLOW)).await;
+        let _ = stream.shutdown().await;
+    }
+    ended
+}
+
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\n\
+connection: close\r\ncontent-length: 147\r\n\r\n\
+{\"type\":\"urn:crossconnect:problem:too_slow\",\"title\":\"Request Timeout\",\"status\":408,\
+\"detail\":\"the headers did not arrive in time\",\"code\":\"too_slow\"}";
 
 type Slot = tokio::sync::OwnedSemaphorePermit;
 

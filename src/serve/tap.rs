@@ -36,6 +36,12 @@ impl Head {
         ours && !captured.bytes.split(|byte| *byte == b'\n').any(is_content_length)
     }
 
+    /// Whether a request began whose head has not come to its end.
+    pub fn is_unfinished(&self) -> bool {
+        let captured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !captured.bytes.is_empty() && !captured.complete && !captured.answered
+    }
+
     fn read(&self, bytes: &[u8]) {
         let mut captured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if captured.answered {
