@@ -2,12 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tower::{BoxError, Service};
 
 use super::verify::Verified;
@@ -21,15 +23,21 @@ use crate::store::Accepted;
 #[derive(Debug, Clone, Copy)]
 pub struct Said(pub &'static str);
 
+/// So many receipts are processed at once, however few cores there are: one slow script shall not
+/// hold up the others.
+const MIN_TURNS: usize = 8;
+
 /// Reads, processes, stores and answers.
 #[derive(Debug, Clone)]
 pub struct Intake {
     shared: Shared,
+    turns: Arc<Semaphore>,
 }
 
 impl Intake {
     pub fn new(shared: Shared) -> Self {
-        Self { shared }
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        Self { shared, turns: Arc::new(Semaphore::new((cores * 4).max(MIN_TURNS))) }
     }
 }
 
@@ -43,15 +51,22 @@ impl Service<Verified> for Intake {
     }
 
     fn call(&mut self, verified: Verified) -> Self::Future {
-        let shared = self.shared.clone();
-        Box::pin(async move { Ok(take_in(shared, verified).await?) })
+        let (shared, turns) = (self.shared.clone(), self.turns.clone());
+        Box::pin(async move { Ok(take_in(shared, verified, &turns).await?) })
     }
 }
 
-async fn take_in(shared: Shared, verified: Verified) -> Result<Response<Full<Bytes>>, Rejection> {
+async fn take_in(
+    shared: Shared,
+    verified: Verified,
+    turns: &Semaphore,
+) -> Result<Response<Full<Bytes>>, Rejection> {
     let now = shared.clock.now();
-    // Scripts may run for as long as their limit allows: not on the threads that serve sockets.
+    // Scripts may run for as long as their limit allows: not on the threads that serve sockets, and
+    // not on more threads than the cores can use, each of which would hold memory of its own.
+    let turn = turns.acquire().await;
     let processed = tokio::task::spawn_blocking(move || process(verified, now)).await;
+    drop(turn);
     let (receipt, outcome) = processed.map_err(|error| {
         Rejection::new(
             StatusCode::INTERNAL_SERVER_ERROR,
