@@ -26,7 +26,7 @@ pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> 
         let detail = format!("the source `{}` is no longer configured", stored.receipt.source);
         Problem(Rejection::new(StatusCode::CONFLICT, "conflict", detail))
     })?;
-    let receipt = stored.receipt.id;
+    let (receipt, seen) = (stored.receipt.id, stored.replays);
     let now = shared.clock.now();
     let outcome = tokio::task::spawn_blocking(move || {
         pipeline::replay(&rules, &source, &stored.receipt, &stored.outcome, now)
@@ -35,7 +35,7 @@ pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> 
     .map_err(|error| {
         Problem(Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
     })?;
-    shared.store.replay(receipt, &outcome).await?;
+    shared.store.replay(receipt, seen, &outcome).await?;
     let failure = outcome.first_failure();
     tracing::info!(%receipt, deliveries = outcome.deliveries.len(), failed = failure.is_some(), "receipt replayed");
     Ok(Answer(json!({
