@@ -36,3 +36,29 @@ async fn a_retry_of_many_sends_the_earlier_change_of_an_object_first() {
     assert_eq!(order, (0..20).collect::<Vec<_>>());
     assert_eq!(world.finish().await.delivered, 20);
 }
+
+#[tokio::test]
+async fn what_holds_a_credential_is_shown_by_name_only() {
+    let script =
+        r#"fn transform(event) { message("x").header("X-Api-Key", "hunter2").header("X-Team", "net") }"#;
+    let config = CONFIG.replace("to: [tool]", "script: scripts/a.rhai, to: [tool]");
+    let world = World::start_with(&config, &[("scripts/a.rhai", script)]).await;
+    let headers = [("x-vault-token", "hunter2"), ("x-team", "net"), ("idempotency-key", "k1")];
+    let body = change("a", 1).to_string();
+    let answer = world.send("POST", "/hooks/lab?access_token=hunter2&y=2", &headers, body).await;
+    world.settled().await;
+    let receipt = answer.body["receipt"].as_str().unwrap();
+    let receipt = world.admin("GET", &format!("/api/v1/receipts/{receipt}")).await.body;
+    let delivery = receipt["deliveries"][0]["id"].as_str().unwrap();
+    let delivery = world.admin("GET", &format!("/api/v1/deliveries/{delivery}")).await.body;
+    let destinations = world.admin("GET", "/api/v1/destinations").await.body;
+    for shown in [&receipt, &delivery, &destinations] {
+        assert!(!shown.to_string().contains("hunter2"), "{shown:#}");
+    }
+    assert_eq!(receipt["dedupe"], "idempotency-key:k1");
+    assert_eq!(receipt["request"]["query"], "access_token=[redacted]&y=2");
+    assert_eq!(delivery["headers"], json!([["X-Api-Key", "[redacted]"], ["X-Team", "net"]]));
+    let got = world.receiver.received().remove(0);
+    assert_eq!(got.header("x-api-key"), "hunter2", "what is hidden is sent all the same");
+    world.finish().await;
+}
