@@ -62,3 +62,45 @@ async fn what_holds_a_credential_is_shown_by_name_only() {
     assert_eq!(got.header("x-api-key"), "hunter2", "what is hidden is sent all the same");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_replay_redacts_what_was_stored_before_it_had_to_be() {
+    let config = CONFIG.replace("retry: []", "format: native");
+    let world = World::start(&config).await;
+    let body = json!({"type": "lab.thing.updated", "object": {"kind": "thing", "id": "a"},
+        "before": {"pw": "hunter1"}, "after": {"pw": "hunter2"}, "data": {"pw": "hunter2"}});
+    let receipt = world.post("lab", &body).await.body["receipt"].as_str().unwrap().to_owned();
+    world.arrived(1).await;
+    let redact = "open: true, redact: [\"$.before.pw\", \"$.after.pw\", \"$.data.pw\"]";
+    world.reconfigure(&config.replace("open: true", redact), |_| {});
+    world.admin("POST", &format!("/api/v1/receipts/{receipt}/replay")).await;
+    world.arrived(2).await;
+    let sent = world.receiver.received()[1].json();
+    assert_eq!(sent["data"]["pw"], "***", "{sent}");
+    let shown = world.admin("GET", &format!("/api/v1/receipts/{receipt}")).await.body;
+    let change = json!([{"field": "pw", "from": "***", "to": "***"}]);
+    assert_eq!(shown["events"][0]["event"]["changes"], change, "a redacted field still counts as changed");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_replay_of_a_failed_receipt_asks_again_the_routes_that_sent_nothing() {
+    let two = |kind: &str| {
+        let routes = format!(
+            "routes:\n  - {{ name: sent, to: [tool] }}\n  - {{ name: kinds, when: {{ kind: {kind} }}, to: [tool] }}\n  \
+             - {{ name: broken, script: scripts/a.rhai, to: [tool] }}\n"
+        );
+        CONFIG.replace("routes:\n  - { name: all, to: [tool] }\n", &routes)
+    };
+    let script = "fn transform(event) { throw \"not yet\" }";
+    let world = World::start_with(&two("other"), &[("scripts/a.rhai", script)]).await;
+    let receipt = world.post("lab", &change("a", 1)).await.body["receipt"].as_str().unwrap().to_owned();
+    world.arrived(1).await;
+    crate::world::write(&world.dir.path().join("scripts/a.rhai"), "fn transform(event) { #{fixed: true} }");
+    world.reconfigure(&two("thing"), |_| {});
+    let answer = world.admin("POST", &format!("/api/v1/receipts/{receipt}/replay")).await;
+    assert_eq!(answer.body["deliveries"], 2, "of `kinds`, whose condition was mended, and of `broken`");
+    world.settled().await;
+    assert_eq!(world.receiver.received().len(), 3, "`sent` was not sent again");
+    world.finish().await;
+}
