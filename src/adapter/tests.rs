@@ -292,3 +292,18 @@ fn of_two_fields_of_one_name_the_first_counts_however_many_there_are() {
     assert_eq!(changes.first(), Some(&("twice", &json!(1), &json!(2))));
     assert!(changes.iter().all(|(field, ..)| *field == "twice"), "{changes:?}");
 }
+
+#[test]
+fn a_templated_body_in_which_nothing_can_be_redacted_is_not_kept() {
+    let adapter = adapter("netbox");
+    let broken = br#"{"name": "a "quoted" name", "password": "hunter2"}"#;
+    let reading = adapter.read(&settings(&adapter, &["$.password"], true), broken).unwrap();
+    assert_eq!((&reading.document, &reading.body[..]), (&json!("***"), &b"***"[..]));
+    assert!(
+        reading.notes[0].contains("broken JSON") && !reading.notes[0].contains("hunter2"),
+        "{:?}",
+        reading.notes
+    );
+    let reading = adapter.read(&settings(&adapter, &[], true), broken).unwrap();
+    assert_eq!(reading.body, &broken[..], "a source that redacts nothing keeps its text");
+}
