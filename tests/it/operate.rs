@@ -104,3 +104,22 @@ async fn the_replay_of_a_failed_receipt_asks_again_the_routes_that_sent_nothing(
     assert_eq!(world.receiver.received().len(), 3, "`sent` was not sent again");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn refusals_of_the_admin_api_are_problem_documents_too() {
+    let world = World::start(CONFIG).await;
+    for (method, path, status, code) in [
+        ("DELETE", "/api/v1/receipts", 405, "method_not_allowed"),
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("GET", "/api/v1/receipts/rct_00000000000000000000000000000000", 404, "not_found"),
+        ("GET", "/api/v1/receipts/nothing", 400, "bad_request"),
+        ("GET", "/api/v1/receipts?sauce=lab", 400, "bad_request"),
+        ("POST", "/api/v1/deliveries/retry", 400, "bad_request"),
+    ] {
+        let answer = world.admin(method, path).await;
+        assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)), "{method} {path}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{method} {path}");
+        assert_eq!(answer.headers.contains_key("allow"), status == 405, "{method} {path}");
+    }
+    world.finish().await;
+}
