@@ -162,11 +162,17 @@ impl Adapter {
     }
 
     /// Reads a verified body: parsed and redacted. A templated body that is no JSON becomes a
-    /// text. Reading [`Reading::body`] again gives the same document.
+    /// text. Where the source redacts, one that was meant as JSON and is broken becomes a mask:
+    /// paths find nothing in it, and what they were to hide must not be stored. Reading
+    /// [`Reading::body`] again gives the same document.
     pub fn read(&self, settings: &Settings, body: &[u8]) -> Result<Reading, JsonError> {
         let parsed = match json::parse(body, self.non_finite) {
             Ok(parsed) => parsed,
-            Err(_) if settings.templated => return Ok(Reading::text(body)),
+            Err(error) if settings.templated => {
+                let meant_as_json = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['));
+                let hide = meant_as_json && !settings.redact.is_empty();
+                return Ok(if hide { Reading::hidden(&error) } else { Reading::text(body) });
+            }
             Err(error) => return Err(error),
         };
         let notes = replaced(parsed.replaced).into_iter().collect();
@@ -292,6 +298,12 @@ impl Reading {
     fn text(body: &[u8]) -> Self {
         let document = Json::String(String::from_utf8_lossy(body).into_owned());
         Self { document, body: Bytes::copy_from_slice(body), notes: Vec::new(), masked: Vec::new() }
+    }
+
+    fn hidden(error: &JsonError) -> Self {
+        let note =
+            format!("the body is broken JSON, in which nothing can be redacted, so it was not kept: {error}");
+        Self { notes: vec![note], ..Self::text(redact::MASK.as_bytes()) }
     }
 }
 

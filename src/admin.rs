@@ -97,6 +97,10 @@ pub fn service(shared: Shared) -> Service {
         .route("/readyz", get(ready))
         .merge(guarded)
         .fallback(|| async { Problem(Rejection::new(StatusCode::NOT_FOUND, "not_found", "no such path")) })
+        .method_not_allowed_fallback(|| async {
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            Problem(Rejection::new(status, "method_not_allowed", "this path is asked with another method"))
+        })
         .with_state(shared);
     let whole = ServiceBuilder::new()
         .map_request(|request: Request<Incoming>| request.map(axum::body::Body::new))

@@ -166,8 +166,9 @@ impl App {
             use tokio::signal::unix::{SignalKind, signal};
             let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
             while hangups.recv().await.is_some() {
+                let swap = swap.clone();
                 // The outcome is in the log; there is nobody else to tell.
-                let _ = reload(&swap);
+                let _ = tokio::task::spawn_blocking(move || reload(&swap)).await;
             }
         })
     }

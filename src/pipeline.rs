@@ -59,8 +59,8 @@ pub fn process(rules: &Rules, source: &Source, receipt: &Receipt, document: Json
 
 /// Runs a stored receipt through the rules again.
 ///
-/// A receipt that failed keeps what its other routes already did: only routes that failed (or that
-/// did not exist then) run again. Any other receipt runs through all routes.
+/// A receipt that failed keeps what its other routes already sent: all but those run again. Any
+/// other receipt runs through all routes. What is to be redacted by now is, whatever was stored.
 pub fn replay(
     rules: &Rules,
     source: &Source,
@@ -74,23 +74,17 @@ pub fn replay(
             return failed(rules, Failure { stage: Stage::Map, message: error.to_string(), place: None });
         }
     };
+    let mut receipt = Receipt { body: reading.body, ..receipt.clone() };
+    receipt.masked.extend(reading.masked);
     if before.first_failure().is_none() || before.failure.is_some() {
-        return process(rules, source, receipt, reading.document, now);
+        return process(rules, source, &receipt, reading.document, now);
     }
-    let mut outcome = run(
-        rules,
-        source,
-        receipt,
-        reading.document,
-        now,
-        |event, route| !matches!(earlier(before, event, route), Some(kept) if !matches!(kept.decision, Decision::Failed(_))),
-    );
+    let mut outcome = run(rules, source, &receipt, reading.document, now, |event, route| {
+        routed_before(before, event, route).is_none()
+    });
     for processed in &mut outcome.events {
         let event = &processed.event;
-        let kept = rules.routes.iter().filter_map(|route| {
-            earlier(before, event, &route.name)
-                .filter(|verdict| !matches!(verdict.decision, Decision::Failed(_)))
-        });
+        let kept = rules.routes.iter().filter_map(|route| routed_before(before, event, &route.name));
         processed.routes.extend(kept.cloned());
         let rank = |name: &str| rules.routes.iter().position(|route| &*route.name == name);
         processed.routes.sort_by_key(|verdict| rank(&verdict.route));
@@ -98,9 +92,11 @@ pub fn replay(
     outcome
 }
 
-fn earlier<'o>(before: &'o Outcome, event: &Event, route: &str) -> Option<&'o RouteVerdict> {
+/// What a route did with an event the last time, if that was to send it.
+fn routed_before<'o>(before: &'o Outcome, event: &Event, route: &str) -> Option<&'o RouteVerdict> {
     let processed = before.events.iter().find(|processed| processed.event.id == event.id)?;
-    processed.routes.iter().find(|verdict| verdict.route == route)
+    let mut verdicts = processed.routes.iter();
+    verdicts.find(|verdict| verdict.route == route && matches!(verdict.decision, Decision::Routed { .. }))
 }
 
 fn failed(rules: &Rules, failure: Failure) -> Outcome {

@@ -271,8 +271,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Replaces the outcome of a receipt, adds the events that are new (by id) and the outcome's
     /// deliveries, which must all be new. Pending deliveries of earlier outcomes go on. Events that
     /// the outcome no longer has keep their deliveries but wait for no replay any more, unless the
-    /// whole outcome is a failure.
-    async fn replay(&self, receipt: ReceiptId, outcome: &Outcome) -> Result<(), StoreError>;
+    /// whole outcome is a failure. `seen` is the receipt's number of replays when the outcome was
+    /// made; `Conflict` if another replay came between: both would deliver the same again.
+    async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError>;
 
     /// Makes a dead or cancelled delivery pending again, due now, with a fresh schedule; a
     /// pending one becomes due now. In its lane it stands where it stood: before later ones, which

@@ -1,5 +1,7 @@
 //! The difference of two states of an object, as changes.
 
+use std::collections::HashMap;
+
 use globset::{Glob, GlobMatcher};
 
 use super::expr::NamedKeys;
@@ -117,18 +119,22 @@ impl Diff {
             elements.iter().filter_map(|element| self.keys.read(element)).collect()
         };
         let (from, to) = (read(from), read(to));
-        let find = |list: &[(&str, &Json)], name: &str| -> Json {
-            list.iter().find(|(found, _)| *found == name).map_or(Json::Null, |(_, value)| (*value).clone())
-        };
-        let gone = from.iter().filter(|(name, _)| !to.iter().any(|(kept, _)| kept == name));
+        let (was, is) = (index(&from), index(&to));
+        let gone = from.iter().filter(|(name, _)| !is.contains_key(name));
         for (name, _) in to.iter().chain(gone) {
-            walk.whole((*name).to_owned(), &find(&from, name), &find(&to, name));
+            let [from, to] = [&was, &is].map(|state| state.get(name).copied().unwrap_or(&Json::Null));
+            walk.whole((*name).to_owned(), from, to);
         }
     }
 
     fn is_reference(&self, value: &Json) -> bool {
         !self.references.is_empty() && self.references.iter().all(|name| value.get(name).is_some())
     }
+}
+
+/// The first of a name counts, so it is put last.
+fn index<'d>(list: &[(&'d str, &'d Json)]) -> HashMap<&'d str, &'d Json> {
+    list.iter().rev().copied().collect()
 }
 
 fn ignores(context: &mut Context<'_>, node: &Node) -> Vec<Ignore> {

@@ -271,3 +271,39 @@ fn numbers_that_are_no_json_are_read_as_null_and_noted() {
     let failure = events(&datagerry, &settings, br#"{"n":NaN,"i":Infinity}"#).unwrap_err();
     assert_eq!(failure.place.as_deref(), Some("$.operation"));
 }
+
+#[test]
+fn of_two_fields_of_one_name_the_first_counts_however_many_there_are() {
+    let fields = |value: u32| {
+        let many = (0..30_000).map(|n| json!({"name": format!("f{n}"), "value": n}));
+        let twice = [json!({"name": "twice", "value": value}), json!({"name": "twice", "value": 9})];
+        let object: Vec<Json> = many.chain(twice).collect();
+        json!({"public_id": 1, "type_id": 6, "fields": object})
+    };
+    let body = json!({"event_time": {"$date": 1_795_324_565_321_u64}, "operation": "UPDATE",
+        "object_before": fields(1), "object_after": fields(2), "changes": {}});
+    let adapter = adapter("datagerry");
+    let settings = settings(&adapter, &[], false);
+    let reading = adapter.read(&settings, body.to_string().as_bytes()).unwrap();
+    let receipt = receipt(&reading, Vec::new());
+    let events = adapter.normalise(&settings, &receipt, reading.document).unwrap();
+    let changes = events.iter().flat_map(|event| &event.changes);
+    let changes: Vec<_> = changes.map(|change| (change.field.as_str(), &change.from, &change.to)).collect();
+    assert_eq!(changes.first(), Some(&("twice", &json!(1), &json!(2))));
+    assert!(changes.iter().all(|(field, ..)| *field == "twice"), "{changes:?}");
+}
+
+#[test]
+fn a_templated_body_in_which_nothing_can_be_redacted_is_not_kept() {
+    let adapter = adapter("netbox");
+    let broken = br#"{"name": "a "quoted" name", "password": "hunter2"}"#;
+    let reading = adapter.read(&settings(&adapter, &["$.password"], true), broken).unwrap();
+    assert_eq!((&reading.document, &reading.body[..]), (&json!("***"), &b"***"[..]));
+    assert!(
+        reading.notes[0].contains("broken JSON") && !reading.notes[0].contains("hunter2"),
+        "{:?}",
+        reading.notes
+    );
+    let reading = adapter.read(&settings(&adapter, &[], true), broken).unwrap();
+    assert_eq!(reading.body, &broken[..], "a source that redacts nothing keeps its text");
+}

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 
 use super::{Problem, Shared};
 use crate::reply::Rejection;
+use crate::serve::Peer;
 
 /// With a token configured every request must bear it. Without one the address is loopback only,
 /// and then a page of another site must not reach it through the operator's browser.
@@ -32,8 +33,13 @@ fn bears(request: &Request, token: &str) -> bool {
     given.is_some_and(|(_, given)| Sha256::digest(given.trim()).ct_eq(&Sha256::digest(token)).into())
 }
 
-/// A browser sends `Origin` along, and the name it resolved as `Host`.
+/// A browser sends `Origin` along, and the name it resolved as `Host`. The peer counts because a
+/// reload may take the token away from an address that was bound while there was one.
 fn is_local(request: &Request) -> bool {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip().to_canonical());
+    if peer.is_some_and(|peer| !peer.is_loopback()) {
+        return false;
+    }
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
@@ -51,4 +57,24 @@ fn unauthorized() -> Rejection {
 fn foreign() -> Rejection {
     let detail = "without admin.token the admin API answers only on loopback names and to no other site";
     Rejection::new(StatusCode::FORBIDDEN, "forbidden", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked_by(peer: &str, host: &str) -> bool {
+        let mut request =
+            Request::builder().header(header::HOST, host).body(axum::body::Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+        is_local(&request)
+    }
+
+    #[test]
+    fn without_a_token_a_stranger_who_says_localhost_stays_outside() {
+        assert!(asked_by("127.0.0.1:5000", "localhost:8081"));
+        assert!(asked_by("[::ffff:127.0.0.1]:5000", "127.0.0.1:8081"));
+        assert!(!asked_by("127.0.0.1:5000", "evil.example:8081"));
+        assert!(!asked_by("192.0.2.9:5000", "localhost:8081"));
+    }
 }

@@ -14,7 +14,7 @@ use super::{Problem, Shared, Try};
 use crate::model::{DeliveryId, DeliveryState};
 use crate::pipeline;
 use crate::reply::Rejection;
-use crate::store::PageRequest;
+use crate::store::{DeliveryFilter, PageRequest, StoreError};
 
 type Result = std::result::Result<Answer<Value>, Problem>;
 
@@ -26,7 +26,7 @@ pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> 
         let detail = format!("the source `{}` is no longer configured", stored.receipt.source);
         Problem(Rejection::new(StatusCode::CONFLICT, "conflict", detail))
     })?;
-    let receipt = stored.receipt.id;
+    let (receipt, seen) = (stored.receipt.id, stored.replays);
     let now = shared.clock.now();
     let outcome = tokio::task::spawn_blocking(move || {
         pipeline::replay(&rules, &source, &stored.receipt, &stored.outcome, now)
@@ -35,7 +35,7 @@ pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> 
     .map_err(|error| {
         Problem(Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
     })?;
-    shared.store.replay(receipt, &outcome).await?;
+    shared.store.replay(receipt, seen, &outcome).await?;
     let failure = outcome.first_failure();
     tracing::info!(%receipt, deliveries = outcome.deliveries.len(), failed = failure.is_some(), "receipt replayed");
     Ok(Answer(json!({
@@ -59,29 +59,49 @@ pub async fn cancel(State(shared): State<Shared>, Path(asked): Path<String>) -> 
     Ok(Answer(json!({"delivery": delivery, "state": "cancelled"})))
 }
 
-/// Retries every delivery of a filter that ended undelivered (dead unless `state` says otherwise).
+/// Retries every delivery of a filter that ended undelivered (dead unless `state` says otherwise),
+/// oldest first: a later change of an object that is retried first would arrive before the earlier.
 pub async fn retry_many(
     State(shared): State<Shared>,
     asked: std::result::Result<Answer<DeliveryQuery>, axum::extract::rejection::JsonRejection>,
 ) -> Result {
     let Answer(asked) = asked.map_err(|error| Problem::bad(error.body_text()))?;
+    if asked.limit.is_some() || asked.cursor.is_some() {
+        return Err(Problem::bad(
+            "a retry takes all that the filter leaves: it knows no `limit` and no `cursor`",
+        ));
+    }
     let mut filter = asked.filter()?;
     let state = *filter.state.get_or_insert(DeliveryState::Dead);
     if !matches!(state, DeliveryState::Dead | DeliveryState::Cancelled | DeliveryState::Pending) {
         return Err(Problem::bad(format!("what is {} is not retried", state.name())));
     }
     let now = shared.clock.now();
-    let (mut retried, mut cursor) = (0u64, None);
+    let mut retried = 0u64;
+    for delivery in newest_first(&shared, filter).await?.into_iter().rev() {
+        match shared.store.retry(delivery, now).await {
+            Ok(()) => retried += 1,
+            // It ended otherwise, or was deleted, since it was listed.
+            Err(StoreError::Conflict(_) | StoreError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Answer(json!({"retried": retried})))
+}
+
+/// The ids of all deliveries of a filter: 16 bytes for each.
+async fn newest_first(
+    shared: &Shared,
+    filter: DeliveryFilter,
+) -> std::result::Result<Vec<DeliveryId>, Problem> {
+    let (mut ids, mut cursor) = (Vec::new(), None);
     loop {
         let page = PageRequest { limit: 500, cursor };
         let found = shared.store.deliveries(filter.clone(), page).await?;
-        for summary in &found.items {
-            shared.store.retry(summary.id, now).await?;
-            retried += 1;
-        }
+        ids.extend(found.items.iter().map(|summary| summary.id));
         cursor = found.next;
         if cursor.is_none() {
-            return Ok(Answer(json!({"retried": retried})));
+            return Ok(ids);
         }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config;
 use crate::model::Json;
+use crate::secret::{REDACTED, shown_url, sounds_secret};
 use crate::store::{DeliverySummary, Ledger, StoredDelivery, StoredReceipt};
 
 /// A body as JSON where it is JSON, else as text.
@@ -38,11 +39,16 @@ pub fn receipt(stored: &StoredReceipt, deliveries: &[DeliverySummary]) -> Value 
     })
 }
 
+/// A header that a script gave, as the attempts show it.
+fn shown((name, value): &(String, String)) -> Value {
+    json!([name, if sounds_secret(name) { REDACTED } else { value }])
+}
+
 /// One delivery whole.
 pub fn delivery(stored: &StoredDelivery) -> Value {
     let mut view = json!(stored.summary);
     view["content_type"] = json!(stored.delivery.content_type);
-    view["headers"] = json!(stored.delivery.headers);
+    view["headers"] = stored.delivery.headers.iter().map(shown).collect();
     view["body"] = body(&stored.delivery.body);
     view["attempts"] = json!(stored.attempts);
     view
@@ -86,7 +92,7 @@ pub fn route(route: &config::Route) -> Value {
 pub fn destination(destination: &config::Destination, pending: u64) -> Value {
     json!({
         "name": destination.name,
-        "url": destination.url.to_string(),
+        "url": shown_url(&destination.url),
         "method": destination.method.as_str(),
         "sign": destination.sign.scheme.name(),
         "ordered": destination.ordered,

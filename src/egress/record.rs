@@ -14,11 +14,12 @@ use tower::{BoxError, Service};
 
 use super::classify::Failure;
 use super::client::{Answer, EXCERPT};
-use super::sign::{Outgoing, REDACTED, shown_url};
+use super::sign::Outgoing;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Attempt, Timestamp};
 use crate::schedule;
+use crate::secret::{REDACTED, shown_url};
 use crate::store::Leased;
 
 /// One attempt, and how long the receiver asked us to stay away.

@@ -16,10 +16,10 @@ use super::classify::{Failure, Unusable};
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Delivery, Timestamp};
+use crate::secret::{REDACTED, shown_url, sounds_secret};
 use crate::store::Leased;
 
 const AGENT: &str = concat!("crossconnect/", env!("CARGO_PKG_VERSION"));
-pub(super) const REDACTED: &str = "[redacted]";
 
 /// What the connection itself decides; neither a config nor a script may.
 const FRAMING: &[&str] = &[
@@ -189,13 +189,6 @@ fn host_of(url: &Uri) -> Option<HeaderValue> {
     }
 }
 
-fn sounds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    ["auth", "cookie", "key", "token", "secret", "password", "credential", "signature"]
-        .iter()
-        .any(|word| name.contains(word))
-}
-
 /// As they may be shown to an operator.
 fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let show = |value: &HeaderValue| match value.is_sensitive() {
@@ -203,27 +196,6 @@ fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
         false => String::from_utf8_lossy(value.as_bytes()).into_owned(),
     };
     headers.iter().map(|(name, value)| (name.as_str().to_owned(), show(value))).collect()
-}
-
-/// A URL as it may be shown: without user and password, and without the values of query
-/// parameters that sound like secrets.
-pub(super) fn shown_url(url: &Uri) -> String {
-    let scheme = url.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    let authority = match authority.rsplit_once('@') {
-        Some((_, host)) => format!("{REDACTED}@{host}"),
-        None => authority.to_owned(),
-    };
-    let query = url.query().map(|query| format!("?{}", shown_query(query))).unwrap_or_default();
-    format!("{scheme}{authority}{}{query}", url.path())
-}
-
-fn shown_query(query: &str) -> String {
-    let show = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if sounds_secret(name) || name == "sig" => format!("{name}={REDACTED}"),
-        _ => pair.to_owned(),
-    };
-    query.split('&').map(show).collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]
@@ -275,11 +247,5 @@ mod tests {
         let failure = failure.unwrap_err();
         assert_eq!(failure.class, crate::model::FailureClass::Config);
         assert!(failure.error.contains("authorization") && !failure.error.contains("hunter2"));
-    }
-
-    #[test]
-    fn user_and_password_of_a_url_are_not_shown() {
-        let url = "https://ann:hunter2@example.org/a?b=c".parse().unwrap();
-        assert_eq!(shown_url(&url), "https://[redacted]@example.org/a?b=c");
     }
 }

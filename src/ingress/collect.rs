@@ -19,6 +19,7 @@ use super::{client, linger};
 use crate::model::{Request, Timestamp};
 use crate::reply::Rejection;
 use crate::rules::{Rules, Source};
+use crate::secret::{REDACTED, shown_query};
 use crate::serve::Peer;
 
 /// A whole request in memory; nothing about it is proved yet.
@@ -117,9 +118,10 @@ async fn read(parts: &Parts, mut body: Incoming, limit: usize, within: Duration)
     read
 }
 
-/// Headers that hold somebody's credentials: kept by name only.
-const CREDENTIALS: [&str; 6] =
-    ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "x-gitlab-token"];
+/// Words in the names of headers that hold somebody's credentials: kept by name only. Signatures
+/// and idempotency keys are none.
+const CREDENTIALS: [&str; 8] =
+    ["authorization", "cookie", "token", "secret", "password", "credential", "api-key", "apikey"];
 
 fn facts(parts: &Parts, token: Option<&str>, rules: &Rules) -> Request {
     let path = parts.uri.path();
@@ -128,8 +130,8 @@ fn facts(parts: &Parts, token: Option<&str>, rules: &Rules) -> Request {
         None => path.to_owned(),
     };
     let headers = parts.headers.iter().map(|(name, value)| {
-        let secret = CREDENTIALS.contains(&name.as_str());
-        let value = if secret { "[redacted]".into() } else { String::from_utf8_lossy(value.as_bytes()) };
+        let secret = CREDENTIALS.iter().any(|word| name.as_str().contains(word));
+        let value = if secret { REDACTED.into() } else { String::from_utf8_lossy(value.as_bytes()) };
         (name.as_str().to_owned(), value.into_owned())
     });
     let peer = parts.extensions.get::<Peer>();
@@ -137,7 +139,7 @@ fn facts(parts: &Parts, token: Option<&str>, rules: &Rules) -> Request {
     Request {
         method: parts.method.to_string(),
         path,
-        query: parts.uri.query().map(str::to_owned),
+        query: parts.uri.query().map(shown_query),
         headers: headers.collect(),
         client: peer.map(|peer| client::address(peer.0.ip(), &parts.headers, trusted)),
     }

@@ -11,7 +11,8 @@ use tower::{BoxError, Layer, Service};
 
 use super::Shared;
 use super::collect::Collected;
-use crate::model::Proof;
+use crate::gate::Unproved;
+use crate::model::{Proof, Timestamp};
 use crate::reply::Rejection;
 
 /// A request whose sender is proved. Only this file can make one.
@@ -39,8 +40,8 @@ pub struct Verify<S> {
 
 impl<S> Service<Collected> for Verify<S>
 where
-    S: Service<Verified, Response = Response<Full<Bytes>>, Error = BoxError>,
-    S::Future: Send + 'static,
+    S: Service<Verified, Response = Response<Full<Bytes>>, Error = BoxError> + Clone + Send + 'static,
+    S::Future: Send,
 {
     type Response = Response<Full<Bytes>>;
     type Error = BoxError;
@@ -51,24 +52,52 @@ where
     }
 
     fn call(&mut self, collected: Collected) -> Self::Future {
-        let Collected { source, headers, token, request, body, .. } = &collected;
-        // The clock is read again: the body may have taken its time.
-        let now = self.shared.clock.now();
-        match source.gate.prove(headers, token.as_deref(), request.client, body, now) {
-            Ok(proof) => {
-                let variant = proof.variant.as_deref().unwrap_or("-");
-                self.shared.metrics.verified(&source.name, &proof.scheme, variant);
-                Box::pin(self.inner.call(Verified { collected, proof }))
+        // The clone that was polled ready does the call; the fresh one waits for its own turn.
+        let fresh = self.inner.clone();
+        let mut ready = std::mem::replace(&mut self.inner, fresh);
+        let shared = self.shared.clone();
+        Box::pin(async move {
+            // The clock is read again: the body may have taken its time.
+            let (collected, proved) = prove(collected, shared.clock.now()).await?;
+            let source = &collected.source.name;
+            match proved {
+                Ok(proof) => {
+                    let variant = proof.variant.as_deref().unwrap_or("-");
+                    shared.metrics.verified(source, &proof.scheme, variant);
+                    ready.call(Verified { collected, proof }).await
+                }
+                Err(cause) => {
+                    shared.metrics.refusal(source, cause.code());
+                    Err(refusal(source, &cause).into())
+                }
             }
-            Err(cause) => {
-                self.shared.metrics.refusal(&source.name, cause.code());
-                // One text for every cause: whoever guesses learns nothing.
-                let detail = "the request could not be verified";
-                let because = format!("source {}: {cause}", source.name);
-                let refusal =
-                    Rejection::new(StatusCode::UNAUTHORIZED, "not_verified", detail).because(because);
-                Box::pin(async move { Err(refusal.into()) })
-            }
-        }
+        })
     }
+}
+
+/// Bodies up to this size are verified where they are; the rest not on the threads that serve
+/// sockets: hashing some MiB under several keys, and writing their variants, takes a while, and
+/// anybody may ask for it.
+const SMALL: usize = 64 * 1024;
+
+async fn prove(
+    collected: Collected,
+    now: Timestamp,
+) -> Result<(Collected, Result<Proof, Unproved>), tokio::task::JoinError> {
+    let check = move |collected: Collected| {
+        let Collected { source, headers, token, request, body, .. } = &collected;
+        let proved = source.gate.prove(headers, token.as_deref(), request.client, body, now);
+        (collected, proved)
+    };
+    match collected.body.len() <= SMALL {
+        true => Ok(check(collected)),
+        false => tokio::task::spawn_blocking(move || check(collected)).await,
+    }
+}
+
+/// One text for every cause: whoever guesses learns nothing.
+fn refusal(source: &str, cause: &Unproved) -> Rejection {
+    let detail = "the request could not be verified";
+    Rejection::new(StatusCode::UNAUTHORIZED, "not_verified", detail)
+        .because(format!("source {source}: {cause}"))
 }

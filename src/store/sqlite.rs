@@ -185,10 +185,10 @@ impl Store for Sqlite {
         self.hand_over(work.surely(), answer).await
     }
 
-    async fn replay(&self, receipt: ReceiptId, outcome: &Outcome) -> Result<(), StoreError> {
+    async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError> {
         let outcome = OutcomeDraft::new(outcome, None)?;
         let now = micros(self.clock.now());
-        self.write(move |desk| accept::replay(desk, receipt, &outcome, now)).await
+        self.write(move |desk| accept::replay(desk, receipt, seen, &outcome, now)).await
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {

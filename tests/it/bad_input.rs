@@ -208,3 +208,19 @@ async fn the_right_token_opens_the_door_and_is_not_stored() {
     assert!(!shown.contains("let-me-in") && !shown.contains("let%2dme-in") && !shown.contains("Bearer s3"));
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_large_body_is_proved_like_a_small_one() {
+    let config = "sources:\n  lab: { adapter: generic, secrets: [\"k\"], sign: { scheme: github } }\n";
+    let world = World::start(config).await;
+    let body = json!({"type": "lab.thing.updated", "data": "x".repeat(300_000)}).to_string();
+    let signer = crossconnect::signature::Signer {
+        scheme: crossconnect::signature::Scheme::Github,
+        secrets: vec![crossconnect::secret::Secret::new("k")],
+    };
+    let (name, right) = signer.sign("id", 0, body.as_bytes()).pop().unwrap();
+    let wrong = right.replace(&right[right.len() - 4..], "0000");
+    assert_eq!(world.send("POST", "/hooks/lab", &[(&name, &wrong)], body.clone()).await.status, 401);
+    assert_eq!(world.send("POST", "/hooks/lab", &[(&name, &right)], body).await.status, 200);
+    assert_eq!(world.finish().await.accepted, 1);
+}

@@ -7,6 +7,7 @@ mod binary;
 mod corpus;
 mod delivery;
 mod kill;
+mod operate;
 mod receiver;
 mod signing;
 mod sqlite;

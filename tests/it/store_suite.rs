@@ -211,7 +211,8 @@ macro_rules! store_suite {
                 a_replay_adds_deliveries_and_leaves_the_pending_ones
                 a_replay_moves_a_finished_event_back_to_pending
                 a_replay_that_fails_again_keeps_what_was
-                a_replay_with_a_known_delivery_is_refused_whole;
+                a_replay_with_a_known_delivery_is_refused_whole
+                of_two_replays_of_what_both_saw_one_is_refused;
             lists:
                 receipts_are_listed_newest_first_in_pages
                 pages_stay_stable_while_new_ones_arrive

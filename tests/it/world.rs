@@ -131,6 +131,12 @@ impl World {
         self.request(self.app().admin, method, path, &[], Bytes::new()).await
     }
 
+    /// Has the admin API do something.
+    pub async fn steer(&self, path: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json")];
+        self.request(self.app().admin, "POST", path, &headers, body.to_string().into()).await
+    }
+
     async fn request(
         &self,
         to: std::net::SocketAddr,

@@ -147,7 +147,7 @@ impl Store for Double {
         absent()
     }
 
-    async fn replay(&self, _: ReceiptId, _: &Outcome) -> Result<(), StoreError> {
+    async fn replay(&self, _: ReceiptId, _: u32, _: &Outcome) -> Result<(), StoreError> {
         absent()
     }
 

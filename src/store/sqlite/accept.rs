@@ -178,15 +178,20 @@ fn insert_delivery(desk: &Desk, receipt: i64, event: i64, delivery: &DeliveryDra
 pub(super) fn replay(
     desk: &mut Desk,
     receipt: ReceiptId,
+    seen: u32,
     outcome: &OutcomeDraft,
     now: i64,
 ) -> Result<(), Fault> {
-    let seq: i64 = desk
+    let (seq, replays): (i64, u32) = desk
         .conn
-        .prepare_cached("SELECT seq FROM receipts WHERE id = ?1")?
-        .query_row([receipt.to_string()], |row| row.get(0))
+        .prepare_cached("SELECT seq, replays FROM receipts WHERE id = ?1")?
+        .query_row([receipt.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?
         .ok_or_else(|| StoreError::NotFound(format!("receipt {receipt}")))?;
+    if replays != seen {
+        let text = format!("{receipt} was replayed meanwhile: look what came of it first");
+        return Err(Fault::Refused(StoreError::Conflict(text)));
+    }
     put_outcome(desk, seq, outcome)?;
     let mut forgotten = known_events(desk, seq)?;
     let mut events = Vec::with_capacity(outcome.events.len());

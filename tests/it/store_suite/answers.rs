@@ -59,7 +59,7 @@ pub async fn what_is_not_there_is_not_found<B: Backend>() {
     let missing = |error: StoreError| assert!(matches!(error, StoreError::NotFound(_)), "{error}");
     missing(bench.store.receipt(receipt).await.unwrap_err());
     missing(bench.store.delivery(delivery).await.unwrap_err());
-    missing(bench.store.replay(receipt, &outcome).await.unwrap_err());
+    missing(bench.store.replay(receipt, 0, &outcome).await.unwrap_err());
     missing(bench.store.retry(delivery, at(0)).await.unwrap_err());
     missing(bench.store.cancel(delivery, at(0)).await.unwrap_err());
 }

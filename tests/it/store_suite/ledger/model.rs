@@ -333,7 +333,8 @@ impl Model {
         let received = &self.receipts[index];
         let gone = received.gone;
         let webhook = self.outcome(received.webhook.again());
-        let answer = store.replay(webhook.receipt.id, &webhook.outcome).await;
+        let seen = store.receipt(webhook.receipt.id).await.map_or(0, |stored| stored.replays);
+        let answer = store.replay(webhook.receipt.id, seen, &webhook.outcome).await;
         if gone {
             assert!(matches!(answer, Err(StoreError::NotFound(_))), "{answer:?}");
             return "replay of what is gone";
