@@ -28,6 +28,7 @@
 
 // 0: plain data
 pub mod clock;
+mod header;
 pub mod json;
 pub mod model;
 pub mod problem;
