@@ -32,7 +32,9 @@ mod header;
 pub mod json;
 pub mod model;
 pub mod problem;
+pub mod rate;
 pub mod secret;
+mod units;
 pub mod yaml;
 // 1: pure engines
 pub mod adapter;

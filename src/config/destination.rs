@@ -6,12 +6,13 @@ use std::time::Duration;
 use http::{Method, Uri};
 
 use super::context::Context;
-use super::units::{self, DURATION, Parsed, RATE};
+
 use super::{Destination, Egress, Tls, address, headers, name, sign, tls};
 use crate::format::Format;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
+use crate::units::{self, DURATION, Parsed, RATE};
 use crate::yaml::{At, Key, Node, Reader, nearest};
 
 const FORMATS: [&str; 2] = ["event", "native"];
