@@ -3,7 +3,6 @@
 //! One file per section below `config/`. Adapters and scripts are only looked up here;
 //! `rules` compiles them.
 
-mod address;
 mod admin;
 mod context;
 mod destination;

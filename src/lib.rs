@@ -27,6 +27,7 @@
 //! * Imports go downwards only; ingress, egress and admin meet only in the store.
 
 // 0: plain data
+pub mod address;
 pub mod clock;
 mod header;
 pub mod json;
