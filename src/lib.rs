@@ -29,6 +29,7 @@
 // 0: plain data
 pub mod address;
 pub mod clock;
+pub mod glob;
 mod header;
 pub mod json;
 pub mod model;
