@@ -3,7 +3,6 @@
 //! One file per section below `config/`. Adapters and scripts are only looked up here;
 //! `rules` compiles them.
 
-mod address;
 mod admin;
 mod context;
 mod destination;
@@ -22,7 +21,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod units;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -38,6 +36,7 @@ use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
 use crate::yaml::{At, Node};
 
+pub use crate::rate::Rate;
 pub use schema::schema;
 
 pub(crate) use read::read;
@@ -135,13 +134,6 @@ pub struct Source {
     /// A window of its own; for templated bodies it also switches their dedupe on.
     pub dedupe: Option<Duration>,
     pub max_body: Option<usize>,
-}
-
-/// So many per span of time; also the size of the bucket.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rate {
-    pub count: u32,
-    pub per: Duration,
 }
 
 #[derive(Debug, Clone)]

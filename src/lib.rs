@@ -27,11 +27,16 @@
 //! * Imports go downwards only; ingress, egress and admin meet only in the store.
 
 // 0: plain data
+pub mod address;
 pub mod clock;
+pub mod glob;
+mod header;
 pub mod json;
 pub mod model;
 pub mod problem;
+pub mod rate;
 pub mod secret;
+mod units;
 pub mod yaml;
 // 1: pure engines
 pub mod adapter;

@@ -4,18 +4,16 @@
 //! compiled once, literals are compared as texts, and only a `path` may look into the data.
 
 mod branch;
-mod glob;
 mod path;
 #[cfg(test)]
 mod tests;
 
+use crate::glob::{Glob, Patterns};
 use crate::model::Event;
 use crate::problem::Problems;
 use crate::yaml::{At, Node, Reader, Value};
 
 use branch::Branch;
-pub use glob::Glob;
-use glob::Patterns;
 use path::JsonPath;
 
 /// More than this of an actual value is not told.

@@ -29,7 +29,6 @@ use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::At;
 
-pub use message::reserved_header;
 pub use proof::{TestResult, run_tests};
 pub use shipped::shipped;
 

@@ -17,7 +17,10 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::header;
 use crate::secret::Secret;
+
+use recipe::Part;
 
 pub use doctor::{Diagnosis, Finding, diagnose};
 pub use variant::EMPTY_AS_BRACES;
@@ -81,17 +84,45 @@ pub struct Custom {
 impl Custom {
     /// What is wrong with the description, for the operator.
     pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if HeaderName::from_bytes(self.header.as_bytes()).is_err() {
-            problems.push(format!("{:?} is no name of a header", self.header));
+        let parts = [
+            ("header", Self::header_problem(&self.header)),
+            ("prefix", Self::prefix_problem(&self.prefix)),
+            ("over", Self::over_problem(&self.over)),
+        ];
+        let wrong = parts.into_iter().filter_map(|(part, problem)| Some((part, problem?)));
+        wrong.map(|(part, problem)| format!("`{part}` is wrong: {problem}")).collect()
+    }
+
+    /// What is wrong with the name of the header that carries the signature.
+    pub fn header_problem(name: &str) -> Option<&'static str> {
+        // `webhook-signature` may be made in a way of one's own; its sisters say other things.
+        let other = header::belongs_to_webhooks(name) && !name.eq_ignore_ascii_case("webhook-signature");
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            Some("letters, digits and `-` make a name")
+        } else if other || header::belongs_to_http(name) {
+            Some("the gateway sets this header itself")
+        } else {
+            None
         }
-        if !self.prefix.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-            problems.push("the prefix must be visible ASCII".to_owned());
+    }
+
+    /// What is wrong with what stands before the signature.
+    pub fn prefix_problem(prefix: &str) -> Option<&'static str> {
+        let visible = prefix.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+        (!visible).then_some("it must be visible ASCII")
+    }
+
+    /// What is wrong with the description of what is signed.
+    pub fn over_problem(over: &str) -> Option<&'static str> {
+        let unknown = |part: &Part<'_>| matches!(part, Part::Text(text) if text.contains(['{', '}']));
+        let parts = recipe::parts(over);
+        if parts.iter().any(unknown) {
+            Some("it may hold `{body}`, `{id}` and `{timestamp}`")
+        } else if !parts.contains(&Part::Body) {
+            Some("without `{body}` a signature says nothing about the body")
+        } else {
+            None
         }
-        if !self.over.contains("{body}") {
-            problems.push("`over` does not contain {body}: the signature would prove nothing".to_owned());
-        }
-        problems
     }
 }
 

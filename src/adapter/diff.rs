@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use globset::{Glob, GlobMatcher};
-
 use super::expr::NamedKeys;
 use super::expr_file::Context;
+use crate::glob::Glob;
 use crate::model::{Change, Json};
 use crate::yaml::{Node, Reader, Value};
 
@@ -27,7 +26,7 @@ pub(super) struct Diff {
 
 #[derive(Debug, Clone)]
 struct Ignore {
-    field: GlobMatcher,
+    field: Glob,
     /// Only where this member stands beside it.
     beside: Option<String>,
 }
@@ -105,7 +104,7 @@ impl Diff {
             return true;
         }
         self.ignore.iter().any(|ignore| {
-            ignore.field.is_match(key)
+            ignore.field.matches(key)
                 && ignore
                     .beside
                     .as_ref()
@@ -151,8 +150,8 @@ fn ignores(context: &mut Context<'_>, node: &Node) -> Vec<Ignore> {
             _ => (item.scalar(), None),
         };
         match field.as_deref().map(Glob::new) {
-            Some(Ok(glob)) => ignores.push(Ignore { field: glob.compile_matcher(), beside }),
-            _ => context.wrong(
+            Some(field) => ignores.push(Ignore { field, beside }),
+            None => context.wrong(
                 item.at,
                 "`ignore` needs names or globs",
                 "such as `lft` or `{field: level, beside: lft}`",

@@ -1,9 +1,8 @@
 //! Guards: `when:` in an adapter file, a mapping of a place to what must stand there.
 
-use globset::{GlobBuilder, GlobMatcher};
-
 use super::expr::{Expr, Scope, scalar};
 use super::expr_file::Context;
+use crate::glob::{Glob, Patterns};
 use crate::model::Json;
 use crate::yaml::{Node, Value};
 
@@ -19,8 +18,7 @@ enum Test {
     Absent,
     Object,
     List,
-    /// Any of the first and none of the second.
-    Like(Vec<GlobMatcher>, Vec<GlobMatcher>),
+    Like(Patterns<Glob>),
 }
 
 impl Guard {
@@ -71,25 +69,14 @@ fn test(context: &mut Context<'_>, node: &Node) -> Option<Test> {
         Some("list") => return Some(Test::List),
         Some(_) => {}
     }
-    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    let mut patterns = Patterns::default();
     for word in words {
-        let (pattern, into) = match word.strip_prefix('!') {
-            Some(pattern) => (pattern, &mut refused),
-            None => (word.as_str(), &mut wanted),
-        };
-        match GlobBuilder::new(pattern).build() {
-            Ok(glob) => into.push(glob.compile_matcher()),
-            Err(error) => {
-                context.wrong(
-                    node.at,
-                    format!("could not read the glob: {}", error.kind()),
-                    "`*` is any text",
-                );
-                return None;
-            }
+        match word.strip_prefix('!') {
+            Some(pattern) => patterns.push(true, Glob::new(pattern)),
+            None => patterns.push(false, Glob::new(&word)),
         }
     }
-    Some(Test::Like(wanted, refused))
+    Some(Test::Like(patterns))
 }
 
 impl Test {
@@ -99,12 +86,9 @@ impl Test {
             Self::Absent => found.is_none(),
             Self::Object => found.is_some_and(Json::is_object),
             Self::List => found.is_some_and(Json::is_array),
-            Self::Like(wanted, refused) => match found.and_then(scalar) {
-                Some(text) => {
-                    (wanted.is_empty() || wanted.iter().any(|glob| glob.is_match(&text)))
-                        && !refused.iter().any(|glob| glob.is_match(&text))
-                }
-                None => wanted.is_empty(),
+            Self::Like(patterns) => match found.and_then(scalar) {
+                Some(text) => patterns.hold(|glob| glob.matches(&text)),
+                None => !patterns.has_wanted(),
             },
         }
     }

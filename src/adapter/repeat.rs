@@ -8,6 +8,7 @@ use super::expr::{Expr, Scope};
 use super::expr_file::Context;
 use super::guard::Guard;
 use crate::model::Receipt;
+use crate::units;
 use crate::yaml::{Node, Reader, Value};
 
 /// Longer keys are replaced by their hash.
@@ -70,25 +71,14 @@ fn by(context: &mut Context<'_>, node: &Node) -> Option<By> {
     Some(By::Value(name, expr))
 }
 
-/// `90s`, `10m`, `24h`, `7d`.
 pub(super) fn duration(context: &mut Context<'_>, node: &Node) -> Option<Duration> {
     let text = node.scalar().unwrap_or_default();
-    let read = || {
-        let (count, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
-        let seconds = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3600,
-            "d" => 86_400,
-            _ => return None,
-        };
-        count.parse::<u64>().ok()?.checked_mul(seconds).map(Duration::from_secs)
-    };
-    let found = read();
-    if found.is_none() {
-        context.wrong(node.at, format!("`{text}` is no span of time"), "such as `90s`, `10m`, `24h`");
+    let found = units::duration(&text);
+    if let Err(help) = &found {
+        let help = help.as_deref().unwrap_or("such as `90s`, `10m`, `24h`");
+        context.wrong(node.at, format!("`{text}` is no span of time"), help);
     }
-    found
+    found.ok()
 }
 
 impl Rule {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use jiff::{Span, SpanRelativeTo};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::Timestamp;
 use crate::secret::Secret;
+use crate::units;
 
 /// The largest file or input taken as a body, in bytes.
 const MAX_INPUT: u64 = 64 << 20;
@@ -50,12 +50,11 @@ pub fn set(secrets: impl IntoIterator<Item = Secret>) -> Vec<Secret> {
     secrets.into_iter().filter(|secret| !secret.expose().is_empty()).collect()
 }
 
-/// Reads a span such as `500ms`, `2s`, `24h`, `7d` or `1h30m`; a day has 24 hours.
+/// Reads a span such as `500ms`, `2s`, `24h`, `7d` or `1h30m`, as configs write them.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expected a span of time like 500ms, 2s or 24h, found {text:?}");
-    let span: Span = text.trim().parse().map_err(|_| wrong())?;
-    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
-    Ok(span.unsigned_abs())
+    units::duration(text.trim()).map_err(|help| {
+        help.unwrap_or_else(|| format!("expected a span of time like 500ms, 2s or 24h, found {text:?}"))
+    })
 }
 
 /// Reads a span, or `off`.
@@ -81,7 +80,7 @@ fn moment_before(text: &str, now: Timestamp) -> Result<Timestamp, String> {
             .map(|start| start.timestamp())
             .map_err(|e| e.to_string());
     }
-    let ago = duration(text).map_err(|_| {
+    let ago = duration(text.strip_suffix(" ago").unwrap_or(text)).map_err(|_| {
         format!("expected a time like 2026-11-22T08:00:00Z, a date, or a span ago like 24h, found {text:?}")
     })?;
     now.checked_sub(ago).map_err(|_| format!("{text:?} is too long ago"))

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use super::Admin;
 use super::context::Context;
-use super::units::{self, LISTEN};
 use crate::secret::Secret;
+use crate::units::{self, LISTEN};
 use crate::yaml::{At, Reader};
 
 impl Default for Admin {

@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::expand::Expansion;
-use super::units::Parsed;
 use crate::problem::Problems;
 use crate::secret::Secret;
+use crate::units::Parsed;
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
 /// What every section needs while it is read.

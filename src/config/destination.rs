@@ -6,12 +6,13 @@ use std::time::Duration;
 use http::{Method, Uri};
 
 use super::context::Context;
-use super::units::{self, DURATION, Parsed, RATE};
-use super::{Destination, Egress, Tls, address, headers, name, sign, tls};
+use super::{Destination, Egress, Tls, headers, name, sign, tls};
+use crate::address::{self, Why};
 use crate::format::Format;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
+use crate::units::{self, DURATION, Parsed, RATE};
 use crate::yaml::{At, Key, Node, Reader, nearest};
 
 const FORMATS: [&str; 2] = ["event", "native"];
@@ -109,21 +110,19 @@ fn reachable(url: &Uri, at: At, egress: &Egress, cx: &mut Context<'_>) {
     let host = url.host().unwrap_or_default();
     let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
     let named = ["127.0.0.1", "::1"].iter().filter_map(|address| address.parse().ok());
-    let refusals: Vec<Option<String>> = match literal {
-        Some(address) => vec![address::refused(address, egress)],
-        None if host.eq_ignore_ascii_case("localhost") => {
-            named.map(|address| address::refused(address, egress)).collect()
-        }
+    let judge = |address| address::check(address, &egress.allow, &egress.deny).err();
+    let refusals: Vec<Option<Why>> = match literal {
+        Some(address) => vec![judge(address)],
+        None if host.eq_ignore_ascii_case("localhost") => named.map(judge).collect(),
         None => return,
     };
     // One way that is open suffices.
     if let Some(why) = refusals.into_iter().collect::<Option<Vec<_>>>().and_then(|mut all| all.pop()) {
-        let help = if why.ends_with("egress.allow") {
-            "add the address or its network to egress.allow"
-        } else {
-            "deliveries cannot go there"
+        let help = match why {
+            Why::NotAllowed(_) => "add the address or its network to egress.allow",
+            _ => "deliveries cannot go there",
         };
-        cx.problem(at, format!("{host} {why}"), help);
+        cx.problem(at, format!("{host} {}", why.text()), help);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Egress;
 use super::context::Context;
-use super::units::{self, NETWORK};
+use crate::units::{self, NETWORK};
 use crate::yaml::Reader;
 
 impl Default for Egress {

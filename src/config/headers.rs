@@ -3,31 +3,9 @@
 use http::{HeaderName, HeaderValue};
 
 use super::context::Context;
+use crate::header::is_reserved;
 use crate::secret::Secret;
 use crate::yaml::{At, Key, Node, Reader};
-
-/// Headers that belong to HTTP itself or to the signature.
-const RESERVED: [&str; 10] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "webhook-",
-];
-
-/// Whether a header may not be set by operators. Names are compared in lower case.
-pub(super) fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(
-        |reserved| {
-            if reserved.ends_with('-') { name.starts_with(reserved) } else { name == *reserved }
-        },
-    ) || name.starts_with("proxy-")
-}
 
 /// Reads the mapping of names to values.
 pub(super) fn read(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Vec<(HeaderName, Secret)> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Ingress;
 use super::context::Context;
-use super::units::{self, DURATION, LISTEN, NETWORK, Parsed, SIZE};
+use crate::units::{self, DURATION, LISTEN, NETWORK, Parsed, SIZE};
 use crate::yaml::Reader;
 
 impl Default for Ingress {

@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::context::Context;
 use super::expand::{Expansion, expand};
 use super::route::Names;
-use super::units::{self, DURATION};
 use super::{
     Admin, Config, Destination, Egress, Ingress, Retention, Source, admin, destination, egress, ingress,
     route, scripts, source, state,
 };
 use crate::problem::Problems;
 use crate::script::Limits;
+use crate::units::{self, DURATION};
 use crate::yaml::{self, Reader, Value};
 
 impl Config {

@@ -83,7 +83,7 @@ fn check_to(path: &str, to: &[(At, String)], names: &Names<'_>, cx: &mut Context
 
 fn check_from(path: &str, from: &[(At, String)], names: &Names<'_>, cx: &mut Context<'_>) {
     for (at, pattern) in from {
-        let glob = crate::route::Glob::new(pattern.trim_start_matches('!'));
+        let glob = crate::glob::Glob::new(pattern.trim_start_matches('!'));
         if !names.sources.iter().any(|source| glob.matches(source)) {
             let message = format!("`{path}` matches no source: `{}`", cx.expansion.shown(*at, pattern));
             cx.problem(*at, message, known(pattern.trim_start_matches('!'), names.sources, "sources"));

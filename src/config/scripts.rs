@@ -1,8 +1,8 @@
 //! The section `scripts:`: the hard limits of every run of a script.
 
 use super::context::Context;
-use super::units::{self, DURATION};
 use crate::script::Limits;
+use crate::units::{self, DURATION};
 use crate::yaml::Reader;
 
 /// Reads the section; what is missing or wrong takes its default.

@@ -1,24 +1,12 @@
 //! `sign:` of a source or a destination: scheme, secrets, and the parts of a custom scheme.
 
-use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use http::HeaderName;
-
 use super::context::Context;
-use super::headers::is_reserved;
 use crate::secret::Secret;
 use crate::signature::{Custom, Encoding, Hash, Scheme};
 use crate::yaml::{At, Node, Reader, Value};
 
 /// The schemes of this version, as they are written.
 pub(super) const SCHEMES: [&str; 6] = ["standard-webhooks", "netbox", "infrahub", "github", "custom", "none"];
-/// Secrets are typed by people: padding may be missing.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 /// Schemes of later versions.
 const LATER: &str = "standard-webhooks-ed25519";
 
@@ -49,7 +37,7 @@ pub(super) fn read(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Sign
 }
 
 fn short(path: &str, node: &Node, name: &str, cx: &mut Context<'_>) -> Option<Scheme> {
-    match plain(name) {
+    match Scheme::parse(name) {
         Some(scheme) => Some(scheme),
         None if name == "custom" => {
             let message = format!("`{path}` of scheme custom needs its parts");
@@ -74,24 +62,13 @@ fn unknown(path: &str, at: At, name: &str, cx: &mut Context<'_>) {
     }
 }
 
-fn plain(name: &str) -> Option<Scheme> {
-    Some(match name {
-        "standard-webhooks" => Scheme::StandardWebhooks,
-        "netbox" => Scheme::Netbox,
-        "infrahub" => Scheme::Infrahub,
-        "github" => Scheme::Github,
-        "none" => Scheme::None,
-        _ => return None,
-    })
-}
-
 fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
     let r = &mut reader;
     let before = cx.problems.len();
     let given = cx.text(r, "scheme");
     let scheme = match given {
         Some((at, name)) if name != "custom" => {
-            let scheme = plain(&name);
+            let scheme = Scheme::parse(&name);
             if scheme.is_none() {
                 unknown(&r.path_of("scheme"), at, &name, cx);
             }
@@ -124,9 +101,11 @@ fn custom(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Custom> {
     let encoding = cx.word(r, "encoding", &["hex", "base64"]);
     let header = custom_header(r, cx);
     let prefix = cx.value(r, "prefix", "a text of visible ASCII", |text| {
-        text.bytes().all(|byte| (0x20..0x7f).contains(&byte)).then(|| text.to_owned()).ok_or(None)
+        Custom::prefix_problem(text).map_or_else(|| Ok(text.to_owned()), |_| Err(None))
     });
-    let over = cx.value(r, "over", "a text with `{body}` in it", over);
+    let over = cx.value(r, "over", "a text with `{body}` in it", |text| {
+        Custom::over_problem(text).map_or_else(|| Ok(text.to_owned()), |help| Err(Some(help.to_owned())))
+    });
     Some(Custom {
         hash: match hash.as_ref().map(|(_, name)| name.as_str()) {
             Some("sha512") => Hash::Sha512,
@@ -153,39 +132,19 @@ fn custom_header(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<String> {
     }
     let (at, name) = given?;
     let path = r.path_of("header");
-    let Ok(parsed) = HeaderName::from_bytes(name.as_bytes()) else {
-        cx.problem(at, format!("`{path}` is no name of a header"), "letters, digits and `-` make a name");
-        return None;
-    };
-    // `webhook-signature` may be signed in a way of one's own; the rest belongs to HTTP.
-    if is_reserved(parsed.as_str()) && parsed.as_str() != "webhook-signature" {
-        cx.problem(at, format!("`{path}` names a header that the gateway sets itself"), "choose another");
+    if let Some(help) = Custom::header_problem(&name) {
+        cx.problem(at, format!("`{path}` cannot carry a signature"), help);
         return None;
     }
     Some(name)
 }
 
-fn over(text: &str) -> super::units::Parsed<String> {
-    let known = text.replace("{body}", "").replace("{id}", "").replace("{timestamp}", "");
-    if known.contains(['{', '}']) {
-        return Err(Some("it may hold `{body}`, `{id}` and `{timestamp}`".to_owned()));
-    }
-    if !text.contains("{body}") {
-        return Err(Some("without `{body}` a signature says nothing about the body".to_owned()));
-    }
-    Ok(text.to_owned())
-}
-
-/// Reports `whsec_` secrets that hold no key. Only Standard Webhooks reads them so.
+/// Reports secrets that the scheme cannot sign with.
 pub(super) fn check_keys(scheme: &Scheme, secrets: &[(At, Secret)], cx: &mut Context<'_>) {
-    if *scheme != Scheme::StandardWebhooks {
-        return;
-    }
     for (at, secret) in secrets {
-        let Some(key) = secret.expose().strip_prefix("whsec_") else { continue };
-        if !LENIENT.decode(key).is_ok_and(|key| !key.is_empty()) {
+        if let Some(problem) = scheme.secret_problem(secret) {
             let help = "copy it whole, or use a text that does not begin with `whsec_`";
-            cx.problem(*at, "the secret begins with `whsec_`, but what follows is no base64", help);
+            cx.problem(*at, problem, help);
         }
     }
 }

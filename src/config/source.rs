@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::sign::{self, Sign};
-use super::units::{self, DURATION, NETWORK, Parsed, RATE, SIZE};
 use super::{Source, name};
 use crate::adapter;
 use crate::secret::Secret;
 use crate::signature::Scheme;
+use crate::units::{self, DURATION, NETWORK, Parsed, RATE, SIZE};
 use crate::yaml::{At, Key, Node, Reader, Value, nearest};
 
 /// Reads one source; `None`: it is no mapping.

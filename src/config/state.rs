@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::context::Context;
-use super::units::{self, DURATION};
 use super::{Retention, State};
+use crate::units::{self, DURATION};
 use crate::yaml::{At, Reader};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

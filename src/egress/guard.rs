@@ -9,7 +9,7 @@ mod tests;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -21,6 +21,7 @@ use ipnet::IpNet;
 use tower::{BoxError, Service};
 
 use super::classify::Unusable;
+use crate::address::{self, Why};
 
 /// The rules of the section `egress` about addresses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,17 +30,6 @@ pub struct Guard {
     pub allow: Vec<IpNet>,
     /// Wins over `allow`.
     pub deny: Vec<IpNet>,
-}
-
-/// Why an address is not connected to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// Whatever the config says.
-    Never(&'static str),
-    /// A range of `egress.deny`.
-    Denied(IpNet),
-    /// Loopback or private, and in no range of `egress.allow`.
-    NotAllowed(&'static str),
 }
 
 /// None of the addresses of a host may be connected to.
@@ -59,16 +49,6 @@ pub struct Unresolved {
     cause: io::Error,
 }
 
-impl Why {
-    fn text(self) -> String {
-        match self {
-            Self::Never(kind) => format!("is {kind} and is never connected to"),
-            Self::Denied(range) => format!("is in {range} of egress.deny"),
-            Self::NotAllowed(kind) => format!("is {kind} and in no range of egress.allow"),
-        }
-    }
-}
-
 impl Refused {
     /// One sentence: what to do about it.
     pub fn remedy(&self) -> String {
@@ -82,62 +62,10 @@ impl Refused {
     }
 }
 
-/// Ranges that no setting opens.
-const NEVER: &[(&str, &str)] = &[
-    ("169.254.0.0/16", "link-local (cloud metadata)"),
-    ("100.100.100.200/32", "a cloud metadata service"),
-    ("168.63.129.16/32", "a cloud metadata service"),
-    ("fd00:ec2::254/128", "a cloud metadata service"),
-    ("fd20:ce::254/128", "a cloud metadata service"),
-    ("0.0.0.0/8", "unspecified"),
-    ("224.0.0.0/4", "multicast"),
-    ("255.255.255.255/32", "broadcast"),
-    ("240.0.0.0/4", "reserved"),
-    ("192.0.0.0/24", "reserved"),
-    ("192.0.2.0/24", "reserved for documentation"),
-    ("198.51.100.0/24", "reserved for documentation"),
-    ("203.0.113.0/24", "reserved for documentation"),
-    ("::/128", "unspecified"),
-    ("fe80::/10", "link-local"),
-    ("ff00::/8", "multicast"),
-    ("100::/64", "reserved"),
-    ("2001::/32", "a Teredo tunnel"),
-    ("2001:db8::/32", "reserved for documentation"),
-    ("3fff::/20", "reserved for documentation"),
-];
-
-/// Ranges that are reached only when allowed.
-const PRIVATE: &[(&str, &str)] = &[
-    ("127.0.0.0/8", "loopback"),
-    ("10.0.0.0/8", "private"),
-    ("172.16.0.0/12", "private"),
-    ("192.168.0.0/16", "private"),
-    ("100.64.0.0/10", "private (carrier-grade NAT)"),
-    ("198.18.0.0/15", "private (benchmarks)"),
-    ("::1/128", "loopback"),
-    ("fc00::/7", "private"),
-    ("fec0::/10", "private"),
-    ("64:ff9b:1::/48", "private (local NAT64)"),
-];
-
 impl Guard {
-    /// Whether `address` may be connected to. An IPv6 address that carries an IPv4 one
-    /// (mapped, compatible, NAT64, 6to4) is judged by what it carries.
+    /// Whether `address` may be connected to.
     pub fn check(&self, address: IpAddr) -> Result<(), Why> {
-        let inner = carried(address).unwrap_or(address);
-        let any = |ranges: &[IpNet]| {
-            ranges.iter().find(|range| range.contains(&address) || range.contains(&inner)).copied()
-        };
-        if let Some(kind) = kind(NEVER, inner).or_else(|| kind(NEVER, address)) {
-            return Err(Why::Never(kind));
-        }
-        if let Some(range) = any(&self.deny) {
-            return Err(Why::Denied(range));
-        }
-        match kind(PRIVATE, inner) {
-            Some(kind) if any(&self.allow).is_none() => Err(Why::NotAllowed(kind)),
-            _ => Ok(()),
-        }
+        address::check(address, &self.allow, &self.deny)
     }
 
     /// Keeps what may be connected to; an error if that is nothing of something.
@@ -170,25 +98,6 @@ impl Guard {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let Ok(address) = bare.parse::<IpAddr>() else { return Ok(()) };
         self.check(address).map_err(|why| Refused { host: host.to_owned(), address, why }.into())
-    }
-}
-
-fn kind(table: &[(&str, &'static str)], address: IpAddr) -> Option<&'static str> {
-    let is_in = |range: &str| range.parse::<IpNet>().is_ok_and(|range| range.contains(&address));
-    table.iter().find(|(range, _)| is_in(range)).map(|(_, kind)| *kind)
-}
-
-/// The IPv4 address inside an IPv6 one.
-fn carried(address: IpAddr) -> Option<IpAddr> {
-    let IpAddr::V6(v6) = address else { return None };
-    let [a, b, .., g, h] = v6.segments();
-    let v4 = |high: u16, low: u16| Some(IpAddr::V4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))));
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
-        [0, 0, 0, 0, 0, 0 | 0xffff, _, _] | [0, 0, 0, 0, 0xffff, 0, _, _] => v4(g, h),
-        [0x64, 0xff9b, 0, 0, 0, 0, _, _] => v4(g, h),
-        [0x2002, _, c, ..] if a == 0x2002 => v4(b, c),
-        _ => None,
     }
 }
 

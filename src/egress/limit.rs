@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::{Layer, Service};
 
 use crate::clock::Clock;
-use crate::config::Rate;
 use crate::model::Timestamp;
+use crate::rate::{self, Rate};
 
 type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -147,18 +147,12 @@ impl Gate for Share {
     }
 }
 
-/// A token bucket: `rate.count` at once, then one every `rate.per / rate.count`.
+/// A [token bucket](rate::Bucket) to wait at.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
     rate: Rate,
     clock: Arc<dyn Clock>,
-    level: Arc<Mutex<Level>>,
-}
-
-#[derive(Debug)]
-struct Level {
-    tokens: f64,
-    at: Timestamp,
+    level: Arc<Mutex<rate::Bucket>>,
 }
 
 /// One token; unspent, it goes back when dropped.
@@ -169,30 +163,22 @@ pub(super) struct Token {
 
 impl Bucket {
     pub fn new(rate: Rate, clock: Arc<dyn Clock>) -> Self {
-        let level = Level { tokens: f64::from(rate.count.max(1)), at: clock.now() };
+        let level = rate::Bucket::full(rate, clock.now());
         Self { rate, clock, level: Arc::new(Mutex::new(level)) }
     }
 
-    fn per_second(&self) -> f64 {
-        f64::from(self.rate.count.max(1)) / self.rate.per.as_secs_f64().max(1e-9)
+    fn level(&self) -> MutexGuard<'_, rate::Bucket> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A token, or when to ask again.
     fn take(&self) -> Result<Token, Timestamp> {
         let now = self.clock.now();
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = Duration::try_from(now.duration_since(level.at)).unwrap_or_default();
-        let full = f64::from(self.rate.count.max(1));
-        level.tokens = (level.tokens + passed.as_secs_f64() * self.per_second()).min(full);
-        level.at = now;
-        if level.tokens >= 1.0 {
-            level.tokens -= 1.0;
-            return Ok(Token { bucket: Some(self.clone()) });
+        match self.level().take(self.rate, now) {
+            Ok(()) => Ok(Token { bucket: Some(self.clone()) }),
+            // A millisecond more, so that nobody wakes a breath too early.
+            Err(wait) => Err(now.checked_add(wait + Duration::from_millis(1)).unwrap_or(Timestamp::MAX)),
         }
-        let missing = (1.0 - level.tokens) / self.per_second();
-        // Rounded up to a whole millisecond, so that nobody wakes a breath too early.
-        let wait = Duration::from_millis(1) + Duration::try_from_secs_f64(missing).unwrap_or(self.rate.per);
-        Err(now.checked_add(wait).unwrap_or(Timestamp::MAX))
     }
 }
 
@@ -219,7 +205,7 @@ impl Gate for Bucket {
 impl Drop for Token {
     fn drop(&mut self) {
         if let Some(bucket) = self.bucket.take() {
-            bucket.level.lock().unwrap_or_else(PoisonError::into_inner).tokens += 1.0;
+            bucket.level().give_back();
         }
     }
 }

@@ -3,36 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::config::Rate;
 use crate::model::Timestamp;
+use crate::rate::{Bucket, Rate};
 
 /// The buckets of all sources. They survive a reload of the rules.
 #[derive(Debug, Default)]
 pub struct Buckets(Mutex<HashMap<Arc<str>, Bucket>>);
 
-#[derive(Debug)]
-struct Bucket {
-    tokens: f64,
-    filled_at: Timestamp,
-}
-
 impl Buckets {
     /// Takes one token of `source`; where there is none, the seconds until there is.
     pub fn take(&self, source: &Arc<str>, rate: Rate, now: Timestamp) -> Result<(), u64> {
-        let size = f64::from(rate.count.max(1));
-        let per_second = size / rate.per.as_secs_f64().max(0.001);
         let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(source.clone()).or_insert_with(|| Bucket { tokens: size, filled_at: now });
-        let elapsed = now.duration_since(bucket.filled_at).as_secs_f64().max(0.0);
-        bucket.tokens = (bucket.tokens + elapsed * per_second).min(size);
-        bucket.filled_at = now;
-        if bucket.tokens >= 1.0 {
-            bucket.tokens -= 1.0;
-            return Ok(());
-        }
-        let wait = ((1.0 - bucket.tokens) / per_second).ceil();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and small")]
-        Err((wait as u64).max(1))
+        let bucket = buckets.entry(source.clone()).or_insert_with(|| Bucket::full(rate, now));
+        bucket.take(rate, now).map_err(|wait| (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1))
     }
 }
 

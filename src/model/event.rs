@@ -38,6 +38,28 @@ pub struct Event {
     pub native: Arc<Json>,
 }
 
+impl Event {
+    /// The names of its fields, in order; `native` comes last and is no part of its JSON.
+    pub const FIELDS: [&'static str; 16] = [
+        "id",
+        "type",
+        "action",
+        "source",
+        "system",
+        "object",
+        "branch",
+        "actor",
+        "occurred_at",
+        "received_at",
+        "correlation_id",
+        "changes",
+        "before",
+        "after",
+        "data",
+        "native",
+    ];
+}
+
 /// What an event is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {

@@ -1,6 +1,6 @@
 //! `branch:` of a `when`: by role or by name.
 
-use super::glob::Glob;
+use crate::glob::Glob;
 
 /// What the default branch is called where a source does not say.
 const DEFAULT: &str = "main";

@@ -14,26 +14,6 @@ use serde::Serialize;
 
 use crate::model::{Event, Json};
 
-/// The fields a path may begin with.
-const FIELDS: [&str; 16] = [
-    "id",
-    "type",
-    "action",
-    "source",
-    "system",
-    "object",
-    "branch",
-    "actor",
-    "occurred_at",
-    "received_at",
-    "correlation_id",
-    "changes",
-    "before",
-    "after",
-    "data",
-    "native",
-];
-
 /// One compiled path.
 #[derive(Debug)]
 pub(super) struct JsonPath {
@@ -98,10 +78,12 @@ impl JsonPath {
 }
 
 fn field(name: &str) -> Result<&'static str, (String, String)> {
-    FIELDS.into_iter().find(|field| *field == name).ok_or_else(|| {
+    Event::FIELDS.into_iter().find(|field| *field == name).ok_or_else(|| {
         let why = format!("begins with `{name}`, which is no field of an event");
-        let help =
-            format!("{}; what the sender told lies below `$.data`", crate::yaml::nearest(name, &FIELDS));
+        let help = format!(
+            "{}; what the sender told lies below `$.data`",
+            crate::yaml::nearest(name, &Event::FIELDS)
+        );
         (why, help)
     })
 }

@@ -6,33 +6,12 @@ use rhai::{Dynamic, Engine, EvalAltResult};
 
 use super::value::{self, Trail, exported, refuse};
 use super::{Body, Message, guard};
+use crate::header::is_reserved;
 
-/// Headers that belong to the connection or to the signature.
-const RESERVED: [&str; 10] = [
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "connection",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "keep-alive",
-    "x-hook-signature",
-];
-/// The same, by how they begin.
-const RESERVED_PREFIXES: [&str; 3] = ["proxy-", "webhook-", "x-hub-signature"];
 /// How long `.to`, `.key`, `.type` and the value of a header may be.
 const MAX_TEXT: usize = 4096;
 /// How many headers one message may have.
 const MAX_HEADERS: usize = 50;
-
-/// Is this a header that neither scripts nor operators may set: one of the connection, or one
-/// that carries a signature? The case of the name does not matter.
-pub fn reserved_header(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    RESERVED.contains(&name.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
 
 /// A message in the making.
 #[derive(Debug, Clone)]
@@ -65,7 +44,7 @@ impl Draft {
 
     fn header(mut self, name: &str, value: &Dynamic) -> Built {
         let value = header_text(name, value)?;
-        if reserved_header(name) {
+        if is_reserved(name) {
             return Err(refuse(format!("the header `{name}` is reserved and cannot be set by a script")));
         }
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {

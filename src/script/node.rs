@@ -85,25 +85,6 @@ impl Node {
     }
 }
 
-/// The keys of an event as its JSON has them; scripts also see `native`.
-const EVENT_KEYS: [&str; 15] = [
-    "id",
-    "type",
-    "action",
-    "source",
-    "system",
-    "object",
-    "branch",
-    "actor",
-    "occurred_at",
-    "received_at",
-    "correlation_id",
-    "changes",
-    "before",
-    "after",
-    "data",
-];
-
 impl<'a> Seen<'a> {
     pub(super) fn shape(&self) -> Shape {
         match self {
@@ -168,7 +149,8 @@ impl<'a> Seen<'a> {
     pub(super) fn keys(&self) -> Vec<&'a str> {
         match *self {
             Self::Json(Json::Object(map)) => map.keys().map(String::as_str).collect(),
-            Self::Event(_) => EVENT_KEYS.to_vec(),
+            // As its JSON has them; what was sent is there too, but no part of it.
+            Self::Event(_) => Event::FIELDS.into_iter().filter(|field| *field != "native").collect(),
             Self::Object(_) => vec!["kind", "id", "name", "url"],
             Self::Actor(_) => vec!["id", "name"],
             Self::Change(change) if change.partial => vec!["field", "from", "to", "partial"],

@@ -55,7 +55,8 @@ impl Head {
         // The end of the head may straddle two reads.
         let seam = captured.bytes.len().saturating_sub(3);
         captured.bytes.extend_from_slice(bytes);
-        if let Some(end) = captured.bytes[seam..].windows(4).position(|four| four == b"\r\n\r\n") {
+        let fresh = captured.bytes.get(seam..).unwrap_or_default();
+        if let Some(end) = fresh.windows(4).position(|four| four == b"\r\n\r\n") {
             captured.bytes.truncate(seam + end + 4);
             captured.complete = true;
         }
@@ -68,7 +69,8 @@ impl Head {
 
 fn is_content_length(line: &[u8]) -> bool {
     const NAME: &[u8] = b"content-length";
-    line.len() > NAME.len() && line[..NAME.len()].eq_ignore_ascii_case(NAME) && line[NAME.len()] == b':'
+    line.split_at_checked(NAME.len())
+        .is_some_and(|(name, rest)| name.eq_ignore_ascii_case(NAME) && rest.starts_with(b":"))
 }
 
 /// The stream, and the head that it keeps up to date.
@@ -92,8 +94,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Tap<T> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.head.read(&buf.filled()[before..]);
+        if let Some(fresh) = buf.filled().get(before..).filter(|fresh| !fresh.is_empty()) {
+            self.head.read(fresh);
         }
         result
     }

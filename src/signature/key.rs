@@ -74,7 +74,8 @@ impl Scheme {
             return Some("the secret is empty");
         }
         let marked = *self == Self::StandardWebhooks && text.starts_with(PREFIX);
-        (marked && self.marked_key(text).is_none()).then_some("what follows whsec_ is not base64")
+        (marked && self.marked_key(text).is_none())
+            .then_some("the secret begins with `whsec_`, but what follows is no base64")
     }
 }
 

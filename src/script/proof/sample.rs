@@ -89,7 +89,7 @@ fn put_over(event: &mut Json, file: &str, said: &Node, problems: &mut Problems) 
         problems.add(file, Some(said.at), format!("`event` must be a mapping, this is {}", said.kind()));
         return None;
     };
-    let known = known();
+    let known = Event::FIELDS;
     for (key, node) in entries {
         let name = key.name.as_str();
         if !known.contains(&name) {
@@ -111,27 +111,6 @@ fn put_over(event: &mut Json, file: &str, said: &Node, problems: &mut Problems) 
     }
     derive(event, said);
     Some(())
-}
-
-fn known() -> [&'static str; 16] {
-    [
-        "id",
-        "type",
-        "action",
-        "source",
-        "system",
-        "object",
-        "branch",
-        "actor",
-        "occurred_at",
-        "received_at",
-        "correlation_id",
-        "changes",
-        "before",
-        "after",
-        "data",
-        "native",
-    ]
 }
 
 /// A change without `from` or `to` has nothing there.

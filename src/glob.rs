@@ -1,4 +1,6 @@
 //! Texts with `*` (any characters) and `?` (one), and lists of them with negation.
+//!
+//! Pure, and the only glob language there is: configs and adapter files write the same.
 
 /// One compiled glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +80,8 @@ fn wild(pattern: &str, text: &str, ignore_case: bool) -> bool {
 }
 
 /// A list: any of the wanted ones (if there are any), and none of the unwanted ones.
-#[derive(Debug)]
-pub(super) struct Patterns<T> {
+#[derive(Debug, Clone)]
+pub(crate) struct Patterns<T> {
     wanted: Vec<T>,
     unwanted: Vec<T>,
 }

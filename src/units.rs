@@ -7,22 +7,22 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Rate;
+use crate::rate::Rate;
 
 /// A value, or a hint what to write instead.
-pub(super) type Parsed<T> = Result<T, Option<String>>;
+pub(crate) type Parsed<T> = Result<T, Option<String>>;
 
-pub(super) const DURATION: &str = "a duration such as `250ms`, `15s`, `5m` or `1h30m`";
-pub(super) const SIZE: &str = "a size such as `2MiB`, `512KiB` or `1000000`";
-pub(super) const RATE: &str = "a rate such as `100/s` or `50/m`";
-pub(super) const NETWORK: &str = "an address or a network such as `10.0.0.0/8`";
-pub(super) const LISTEN: &str = "an address and a port such as `127.0.0.1:8080` or `[::1]:8080`";
+pub(crate) const DURATION: &str = "a duration such as `250ms`, `15s`, `5m` or `1h30m`";
+pub(crate) const SIZE: &str = "a size such as `2MiB`, `512KiB` or `1000000`";
+pub(crate) const RATE: &str = "a rate such as `100/s` or `50/m`";
+pub(crate) const NETWORK: &str = "an address or a network such as `10.0.0.0/8`";
+pub(crate) const LISTEN: &str = "an address and a port such as `127.0.0.1:8080` or `[::1]:8080`";
 
 /// Longer waits than this are mistakes, and would overflow calendars.
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
 
 /// `250ms`, `15s`, `5m`, `2h`, `7d`, or several in a row: `1h30m`.
-pub(super) fn duration(text: &str) -> Parsed<Duration> {
+pub(crate) fn duration(text: &str) -> Parsed<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(Some(format!("a unit is missing: write `{text}s` for seconds")));
     }
@@ -52,7 +52,7 @@ pub(super) fn duration(text: &str) -> Parsed<Duration> {
 }
 
 /// The same, but not nothing.
-pub(super) fn some_time(text: &str) -> Parsed<Duration> {
+pub(crate) fn some_time(text: &str) -> Parsed<Duration> {
     match duration(text)? {
         Duration::ZERO => Err(Some("it must be longer than nothing".to_owned())),
         some => Ok(some),
@@ -60,7 +60,7 @@ pub(super) fn some_time(text: &str) -> Parsed<Duration> {
 }
 
 /// Bytes: plain, or in B, kB, MB, GB, KiB, MiB, GiB. At most 1 GiB: bodies are held in memory.
-pub(super) fn size(text: &str) -> Parsed<usize> {
+pub(crate) fn size(text: &str) -> Parsed<usize> {
     let (count, unit) = leading_number(text).ok_or(None)?;
     let factor = match unit.trim_start() {
         "" | "B" => 1,
@@ -80,7 +80,7 @@ pub(super) fn size(text: &str) -> Parsed<usize> {
 }
 
 /// `100/s`, `50/m`, `1000/h`, `3/10s`.
-pub(super) fn rate(text: &str) -> Parsed<Rate> {
+pub(crate) fn rate(text: &str) -> Parsed<Rate> {
     let (count, per) = text.split_once('/').ok_or(None)?;
     let count = count.trim_end().parse::<u32>().map_err(|_| None)?;
     let per = per.trim_start();
@@ -94,7 +94,7 @@ pub(super) fn rate(text: &str) -> Parsed<Rate> {
 }
 
 /// A network, or a single address.
-pub(super) fn network(text: &str) -> Parsed<IpNet> {
+pub(crate) fn network(text: &str) -> Parsed<IpNet> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(IpNet::from(address));
     }
@@ -102,7 +102,7 @@ pub(super) fn network(text: &str) -> Parsed<IpNet> {
 }
 
 /// Where to listen; port 0 takes any free one.
-pub(super) fn listen(text: &str) -> Parsed<SocketAddr> {
+pub(crate) fn listen(text: &str) -> Parsed<SocketAddr> {
     text.parse().map_err(|_| {
         let port = text.rsplit(':').next().filter(|port| port.parse::<u16>().is_ok())?;
         let host = text.strip_suffix(port)?.trim_end_matches(':');
