@@ -124,9 +124,10 @@ impl Script {
             }
         };
         let loader = load::Loader::new(root, limits);
-        let engine = engine::build(file, limits, loader.clone());
+        let mut engine = engine::build(file, limits, loader.clone());
         let ast = parse(&engine, file, &text, limits, &loader, problems);
-        loader.close(file, &text, problems);
+        let imported = loader.close(file, &text, problems);
+        view::register_properties(&mut engine, imported.iter().chain([&text]).map(String::as_str));
         let ast = ast?;
         let filter = entry(&ast, "filter", file, &text, problems);
         let transform = entry(&ast, "transform", file, &text, problems);

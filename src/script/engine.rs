@@ -7,7 +7,7 @@ use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage, CorePackage,
     LogicPackage, MoreStringPackage, Package,
 };
-use rhai::{Engine, EvalAltResult, FLOAT, INT, Module, OptimizationLevel};
+use rhai::{Engine, EvalAltResult, FLOAT, INT, Module, OptimizationLevel, def_package};
 
 use super::load::Loader;
 use super::value::refuse;
@@ -21,32 +21,27 @@ const FUNCTIONS: usize = 256;
 pub(super) const MODULES: usize = 32;
 /// How deep expressions may nest, outside and inside functions.
 const EXPRESSIONS: usize = 64;
-/// How many short texts an engine keeps one copy of.
-const INTERNED: usize = 64;
+/// How many short texts an engine keeps one copy of: none, since all threads would take turns at
+/// its lock, and texts of events seldom repeat.
+const INTERNED: usize = 0;
 
 /// Instead of rhai's `sleep`.
 const NO_WAIT: &str = "a script cannot wait: it holds up the webhook's sender";
 
-/// rhai's own functions without its clock.
-static PACKAGES: LazyLock<[rhai::Shared<Module>; 8]> = LazyLock::new(|| {
-    [
-        CorePackage::new().as_shared_module(),
-        BitFieldPackage::new().as_shared_module(),
-        LogicPackage::new().as_shared_module(),
-        BasicMathPackage::new().as_shared_module(),
-        BasicArrayPackage::new().as_shared_module(),
-        BasicBlobPackage::new().as_shared_module(),
-        BasicMapPackage::new().as_shared_module(),
-        MoreStringPackage::new().as_shared_module(),
-    ]
-});
+def_package! {
+    /// rhai's own functions without its clock, in one module: a look-up asks every module there
+    /// is, and a run begins with an empty cache of look-ups.
+    Functions(_module): CorePackage, BitFieldPackage, LogicPackage, BasicMathPackage, BasicArrayPackage,
+        BasicBlobPackage, BasicMapPackage, MoreStringPackage {}
+}
+
+static FUNCTIONS_OF_RHAI: LazyLock<rhai::Shared<Module>> =
+    LazyLock::new(|| Functions::new().as_shared_module());
 
 /// An engine for the script `file`.
 pub(super) fn build(file: &str, limits: &Limits, loader: Loader) -> Engine {
     let mut engine = Engine::new_raw();
-    for package in PACKAGES.iter() {
-        engine.register_global_module(package.clone());
-    }
+    engine.register_global_module(FUNCTIONS_OF_RHAI.clone());
     bound(&mut engine, limits);
     guard::watch(&mut engine);
     engine.set_module_resolver(loader);

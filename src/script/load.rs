@@ -36,6 +36,8 @@ struct Inner {
     /// No more reading: the script is compiled.
     closed: bool,
     modules: HashMap<String, Shared>,
+    /// What was read.
+    texts: Vec<String>,
     /// What is being read right now, outermost first.
     opening: Vec<String>,
     failed: Vec<Failed>,
@@ -56,8 +58,9 @@ impl Loader {
         Self(Arc::new(State { root: root.to_owned(), limits: limits.clone(), inner: Mutex::default() }))
     }
 
-    /// From now on only what was read is there. Reports what could not be read.
-    pub(super) fn close(&self, file: &str, text: &str, problems: &mut Problems) {
+    /// From now on only what was read is there. Reports what could not be read, and gives the
+    /// texts of what could.
+    pub(super) fn close(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<String> {
         let mut inner = self.inner();
         inner.closed = true;
         for failed in inner.failed.drain(..) {
@@ -67,6 +70,7 @@ impl Loader {
             };
             problems.add(&file, at, failed.message).help(failed.help);
         }
+        std::mem::take(&mut inner.texts)
     }
 
     /// Did any import fail?
@@ -110,6 +114,7 @@ impl Loader {
             help: fault::remedy(error.err_type()),
         })?;
         ast.set_source(name.as_str());
+        self.inner().texts.push(text);
         self.module(engine, &ast, path, &name)
     }
 

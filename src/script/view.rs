@@ -1,5 +1,7 @@
 //! Views: how a script sees maps and lists of the event without a copy. Read-only.
 
+use std::collections::BTreeSet;
+
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, Map, NativeCallContext};
 
 use super::guard;
@@ -14,6 +16,10 @@ pub(super) struct Record(pub(super) Node);
 /// A list; `type_of` calls it `array`, as rhai's own.
 #[derive(Debug, Clone)]
 pub(super) struct List(pub(super) Node);
+
+/// How many properties are made quick, and how long their names may be.
+const PROPERTIES: usize = 4096;
+const LONGEST_PROPERTY: usize = 64;
 
 type Given = Result<Dynamic, Box<EvalAltResult>>;
 
@@ -83,6 +89,28 @@ impl IntoIterator for List {
     }
 }
 
+/// Makes the properties that a script's text names quick to read.
+///
+/// rhai first looks for a getter of a property, then words an error, and only then asks the
+/// indexer; with a getter for each name it finds what it looks for.
+pub(super) fn register_properties<'t>(engine: &mut Engine, texts: impl Iterator<Item = &'t str>) {
+    let names: BTreeSet<&str> = texts.flat_map(properties).take(PROPERTIES).collect();
+    for name in names {
+        let key = name.to_owned();
+        engine.register_get(name, move |view: &mut Record| view.get(&key));
+    }
+}
+
+/// What follows the dots of a text, once for each dot: properties, and harmless others.
+fn properties(text: &str) -> impl Iterator<Item = &str> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.split('.').skip(1).map(move |rest| rest.split(|c| !word(c)).next().unwrap_or_default()).filter(
+        |name| {
+            name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.len() <= LONGEST_PROPERTY
+        },
+    )
+}
+
 /// Makes views known to an engine.
 pub(super) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<Record>("map").register_type_with_name::<List>("array");
@@ -95,23 +123,24 @@ pub(super) fn register(engine: &mut Engine) {
         .register_indexer_set(|view: &mut List, index: INT, value: Dynamic| {
             unchanged(&view.get(index), &value, &index.to_string())
         });
+    // By value where nothing changes: else rhai would write the view back to where it was read.
     engine
-        .register_fn("get", |view: &mut Record, key: ImmutableString| view.get(&key))
-        .register_fn("keys", |view: &mut Record| view.keys())
-        .register_fn("values", |view: &mut Record| view.values())
-        .register_fn("contains", |view: &mut Record, key: ImmutableString| view.0.seen().has(&key))
-        .register_fn("to_map", |view: &mut Record| copied(&view.0.seen()))
-        .register_fn("to_array", |view: &mut List| copied(&view.0.seen()));
+        .register_fn("get", |view: Record, key: ImmutableString| view.get(&key))
+        .register_fn("keys", |view: Record| view.keys())
+        .register_fn("values", |view: Record| view.values())
+        .register_fn("contains", |view: Record, key: ImmutableString| view.0.seen().has(&key))
+        .register_fn("to_map", |view: Record| copied(&view.0.seen()))
+        .register_fn("to_array", |view: List| copied(&view.0.seen()));
     engine
         .register_iterator::<List>()
         .register_get("len", |view: &mut List| view.0.seen().len() as INT)
-        .register_fn("get", |view: &mut List, index: INT| view.get(index))
-        .register_fn("first", |view: &mut List| view.get(0))
-        .register_fn("last", |view: &mut List| view.get(-1))
-        .register_fn("contains", |view: &mut List, value: Dynamic| {
-            view.clone().into_iter().any(|item| equal(&item, &value))
+        .register_fn("get", |view: List, index: INT| view.get(index))
+        .register_fn("first", |view: List| view.get(0))
+        .register_fn("last", |view: List| view.get(-1))
+        .register_fn("contains", |view: List, value: Dynamic| {
+            view.into_iter().any(|item| equal(&item, &value))
         })
-        .register_fn("join", |view: &mut List, between: &str| joined(&view.0.seen(), between));
+        .register_fn("join", |view: List, between: &str| joined(&view.0.seen(), between));
     shared::<Record>(engine, |view| &view.0);
     shared::<List>(engine, |view| &view.0);
     comparisons(engine);
@@ -123,12 +152,12 @@ pub(super) fn register(engine: &mut Engine) {
 /// What maps and lists have in common.
 fn shared<V: Clone + Send + Sync + 'static>(engine: &mut Engine, node: fn(&V) -> &Node) {
     engine
-        .register_fn("len", move |view: &mut V| node(view).seen().len() as INT)
-        .register_fn("is_empty", move |view: &mut V| node(view).seen().len() == 0)
-        .register_fn("copy", move |view: &mut V| copied(&node(view).seen()))
-        .register_fn("to_json", move |view: &mut V| text(node(view)))
-        .register_fn("to_string", move |view: &mut V| text(node(view)))
-        .register_fn("to_debug", move |view: &mut V| text(node(view)));
+        .register_fn("len", move |view: V| node(&view).seen().len() as INT)
+        .register_fn("is_empty", move |view: V| node(&view).seen().len() == 0)
+        .register_fn("copy", move |view: V| copied(&node(&view).seen()))
+        .register_fn("to_json", move |view: V| text(node(&view)))
+        .register_fn("to_string", move |view: V| text(node(&view)))
+        .register_fn("to_debug", move |view: V| text(node(&view)));
 }
 
 /// A document as JSON text.
@@ -260,17 +289,14 @@ fn items(value: &Dynamic) -> Option<Array> {
 /// The functions of rhai's arrays that take a closure, for lists.
 fn delegates(engine: &mut Engine) {
     for name in ["map", "filter", "find", "find_map", "some", "all", "index_of", "reduce"] {
-        engine.register_fn(
-            name,
-            move |context: NativeCallContext<'_>, view: &mut List, with: FnPtr| -> Given {
-                let mut items = Dynamic::from_array(view.items()?);
-                context.call_native_fn_raw(name, true, &mut [&mut items, &mut Dynamic::from(with)])
-            },
-        );
+        engine.register_fn(name, move |context: NativeCallContext<'_>, view: List, with: FnPtr| -> Given {
+            let mut items = Dynamic::from_array(view.items()?);
+            context.call_native_fn_raw(name, true, &mut [&mut items, &mut Dynamic::from(with)])
+        });
     }
     engine.register_fn(
         "reduce",
-        |context: NativeCallContext<'_>, view: &mut List, with: FnPtr, mut first: Dynamic| -> Given {
+        |context: NativeCallContext<'_>, view: List, with: FnPtr, mut first: Dynamic| -> Given {
             let mut items = Dynamic::from_array(view.items()?);
             context.call_native_fn_raw(
                 "reduce",
