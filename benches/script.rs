@@ -3,7 +3,7 @@
 //! `cargo bench --bench script` prints microseconds per run (`filter`, then `transform`): the
 //! median and the best of several batches. `RUNS` sets the size of a batch, `ONLY` names one script.
 
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark ends at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
 
 use std::hint::black_box;
 use std::path::Path;

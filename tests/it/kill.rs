@@ -2,7 +2,7 @@
 //! arrives twice can only be an attempt that was under way.
 //!
 //! The long run is the same test with more of everything:
-//! `CROSSCONNECT_KILL_WEBHOOKS=20000 cargo test --release --test it kill_9`
+//! `CROSSCONNECT_KILL_WEBHOOKS=20000 cargo test --test it kill_9`
 
 use std::collections::HashMap;
 use std::path::Path;
