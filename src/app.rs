@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::clock::{Clock, SystemClock};
-use crate::config::State;
+use crate::config::{Config, State};
 use crate::egress::Egress;
 use crate::ingress::{self, Draining};
 use crate::metrics::Metrics;
@@ -235,6 +235,7 @@ fn reload(swap: &watch::Sender<Arc<Rules>>) -> Result<Arc<Rules>, String> {
     match Rules::load(&file) {
         Ok(rules) => {
             let rules = Arc::new(rules);
+            warn_of_restart(&swap.borrow().config, &rules.config);
             swap.send_replace(rules.clone());
             tracing::info!(revision = rules.revision, "rules reloaded");
             Ok(rules)
@@ -244,6 +245,20 @@ fn reload(swap: &watch::Sender<Arc<Rules>>) -> Result<Arc<Rules>, String> {
             tracing::error!(problems, "the config has problems, the old rules stay in force");
             Err(problems)
         }
+    }
+}
+
+/// Names what was changed in the config but only takes effect at the next start.
+fn warn_of_restart(old: &Config, new: &Config) {
+    let changed = [
+        ("ingress.listen", old.ingress.listen != new.ingress.listen),
+        ("ingress.max_connections", old.ingress.max_connections != new.ingress.max_connections),
+        ("ingress.header_timeout", old.ingress.header_timeout != new.ingress.header_timeout),
+        ("admin.listen", old.admin.listen != new.admin.listen),
+        ("state", old.state != new.state),
+    ];
+    for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+        tracing::warn!(key, "the config changed here; this takes effect at the next start");
     }
 }
 
