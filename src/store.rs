@@ -275,8 +275,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// made; `Conflict` if another replay came between: both would deliver the same again.
     async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError>;
 
-    /// Makes a dead or cancelled delivery pending again, due now, with a fresh schedule; a
-    /// pending one becomes due now. In its lane it stands where it stood: before later ones, which
+    /// Makes a pending, dead or cancelled delivery due now, with a fresh schedule: who retries by
+    /// hand during an outage does not use the attempts up. In its lane it stands where it stood: before later ones, which
     /// wait for it from then on, except one whose attempt is under way. `Conflict`: it was
     /// delivered or superseded.
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError>;

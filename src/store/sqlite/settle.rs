@@ -218,7 +218,10 @@ pub(super) fn retry(desk: &mut Desk, id: DeliveryId, now: i64) -> Result<(), Fau
     let row = Row::find(desk, id)?;
     match DeliveryState::parse(&row.state) {
         Some(DeliveryState::Pending) => {
-            desk.execute("UPDATE deliveries SET due_at = ?2 WHERE seq = ?1", params![row.seq, now])?;
+            desk.execute(
+                "UPDATE deliveries SET due_at = ?2, tries = 0 WHERE seq = ?1",
+                params![row.seq, now],
+            )?;
         }
         Some(DeliveryState::Dead) => revive(desk, &row, now, |tally| tally.dead -= 1)?,
         Some(DeliveryState::Cancelled) => revive(desk, &row, now, |tally| tally.cancelled -= 1)?,

@@ -40,7 +40,7 @@ pub async fn a_pending_delivery_is_due_now_after_a_retry<B: Backend>() {
     bench.finish("a", End::Again(1000), 0).await;
     bench.store.retry(id, at(5)).await.unwrap();
     let leased = bench.claim_one("a", 5).await;
-    assert_eq!((leased.delivery.id, leased.tries), (id, 1));
+    assert_eq!((leased.delivery.id, leased.attempts, leased.tries), (id, 1, 0), "its schedule begins anew");
     // While it is attempted, a retry changes nothing about who may attempt it.
     bench.store.retry(id, at(6)).await.unwrap();
     assert!(bench.claim_ids("a", 10, 6).await.is_empty());

@@ -303,7 +303,7 @@ impl Model {
                 assert!(matches!(answer, Err(StoreError::Conflict(_))), "{answer:?}");
                 return "retry refused";
             }
-            DeliveryState::Pending => {}
+            DeliveryState::Pending => delivery.tries = 0,
             DeliveryState::Dead | DeliveryState::Cancelled => {
                 (delivery.state, delivery.tries) = (DeliveryState::Pending, 0);
             }
