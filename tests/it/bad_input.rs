@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::world::World;
 
 const CONFIG: &str = r#"
-ingress: { listen: 127.0.0.1:0, max_body: 64KiB, request_timeout: 400ms, header_timeout: 400ms, trusted_proxies: [] }
+ingress: { listen: 127.0.0.1:0, max_body: 64KiB, request_timeout: 1s, header_timeout: 1s, trusted_proxies: [] }
 sources:
   lab: { adapter: generic, open: true }
   slow: { adapter: generic, open: true, rate: 2/m }
