@@ -135,7 +135,7 @@ impl Stage {
                 _ => break,
             }
         }
-        writeln!(out, "\n{right} of {promised} deliveries arrived with the right signature")?;
+        writeln!(out, "\n{right} of {promised} deliveries arrived, signed as their destinations want it")?;
         Ok(promised > 0 && right == promised)
     }
 
