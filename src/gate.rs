@@ -32,6 +32,8 @@ pub enum Unproved {
     MissingToken,
     #[error("the path token is wrong")]
     WrongToken,
+    #[error("the source asks for no proof and is not open")]
+    NothingAsked,
     #[error(transparent)]
     Signature(#[from] Refusal),
 }
@@ -43,6 +45,7 @@ impl Unproved {
             Self::Address(_) => "address",
             Self::MissingToken => "missing_token",
             Self::WrongToken => "wrong_token",
+            Self::NothingAsked => "nothing_asked",
             Self::Signature(refusal) => refusal.code(),
         }
     }
@@ -77,6 +80,8 @@ impl Gate {
         }
         match &self.signature {
             Some(verifier) => Ok(verifier.verify(headers, body, now)?),
+            // Configs like that are refused; should one get through, the door stays shut.
+            None if proof.scheme == "open" && !self.open => Err(Unproved::NothingAsked),
             None => Ok(proof),
         }
     }
@@ -85,4 +90,19 @@ impl Gate {
 /// Equal, in a time that tells neither where the texts differ nor how long the secret is.
 fn same(given: &str, wanted: &str) -> bool {
     Sha256::digest(given).ct_eq(&Sha256::digest(wanted)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_that_asks_for_nothing_is_shut_unless_it_is_open() {
+        let prove = |open| {
+            let gate = Gate { signature: None, token: None, addresses: Vec::new(), open };
+            gate.prove(&HeaderMap::new(), None, None, b"{}", Timestamp::UNIX_EPOCH).map(|proof| proof.scheme)
+        };
+        assert_eq!(prove(false), Err(Unproved::NothingAsked));
+        assert_eq!(prove(true).as_deref(), Ok("open"));
+    }
 }
