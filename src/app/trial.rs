@@ -9,7 +9,6 @@ use crate::egress;
 use crate::model::{Outcome, Proof, Receipt, ReceiptId, Request, Timestamp};
 use crate::pipeline::{self, Incoming};
 use crate::rules::{Rules, Source};
-use crate::signature::Signer;
 
 /// See [`run`]; for the command line.
 pub fn try_json(
@@ -70,8 +69,7 @@ fn map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
 /// Adds the signature that the source's sender would send, with the first configured secret.
 fn sign(source: &Source, id: ReceiptId, request: &Try, now: Timestamp, headers: &mut HeaderMap) {
     let Some(verifier) = &source.gate.signature else { return };
-    let signer = Signer { scheme: verifier.scheme.clone(), secrets: verifier.secrets.clone() };
-    for (name, value) in signer.sign(&id.to_string(), now.as_second(), &request.body) {
+    for (name, value) in verifier.signer().sign(&id.to_string(), now.as_second(), &request.body) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.insert(name, value);
         }

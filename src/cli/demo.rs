@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::model::{Decision, ReceiptId};
 use crate::rules::{Rules, Source};
 use crate::script;
-use crate::signature::{Scheme, Signer};
+use crate::signature::Scheme;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  crossconnect demo --once")]
@@ -42,8 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs the command.
 pub fn run(args: Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(demo(&args, out))
+    super::wait(demo(&args, out))
 }
 
 async fn demo(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
@@ -102,7 +101,8 @@ async fn watch(mut receiver: Receiver, out: &mut dyn Write) -> anyhow::Result<()
 /// A gateway, a receiver, and somebody who plays the senders.
 struct Stage {
     app: App,
-    rules: Arc<Rules>,
+    /// For the sources' secrets; the destinations' addresses in it are not the receiver's.
+    rules: Rules,
     receiver: Receiver,
     http: Http,
 }
@@ -117,7 +117,7 @@ impl Stage {
         let receiver = Receiver::start(([127, 0, 0, 1], 0).into(), options).await?;
         let to = format!("http://{}", receiver.addr);
         let app = App::start(load(&config, &to)?, Arc::new(SystemClock)).await?;
-        Ok(Self { app, rules: Arc::new(load(&config, &to)?), receiver, http: Http::new(PATIENCE)? })
+        Ok(Self { app, rules: known, receiver, http: Http::new(PATIENCE)? })
     }
 
     /// Sends every capture once; whether all that was promised arrived and was rightly signed.
@@ -250,8 +250,8 @@ fn signed(source: &Source, body: &[u8]) -> Vec<(String, String)> {
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     if let Some(verifier) = &source.gate.signature {
         let now = SystemClock.now();
-        let signer = Signer { scheme: verifier.scheme.clone(), secrets: verifier.secrets.clone() };
-        headers.extend(signer.sign(&format!("msg_{}", ReceiptId::new(now)), now.as_second(), body));
+        let id = format!("msg_{}", ReceiptId::new(now));
+        headers.extend(verifier.signer().sign(&id, now.as_second(), body));
     }
     headers
 }

@@ -34,6 +34,11 @@ impl Signer {
 }
 
 impl Verifier {
+    /// Signs as a sender does whom this verifier accepts: with the same scheme and secrets.
+    pub fn signer(&self) -> Signer {
+        Signer { scheme: self.scheme.clone(), secrets: self.secrets.clone() }
+    }
+
     /// Checks the raw bytes, then the variants. All compares are constant-time.
     ///
     /// A verifier without a scheme ([`Scheme::None`]) or without a secret accepts nothing: a

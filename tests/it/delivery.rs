@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, change};
 
 const CONFIG: &str = r#"
 sources:
@@ -14,10 +14,6 @@ destinations:
 routes:
   - { name: all, to: [tool] }
 "#;
-
-fn change(id: &str, n: u64) -> Value {
-    json!({"type": "lab.thing.updated", "object": {"kind": "thing", "id": id}, "data": {"n": n}})
-}
 
 #[tokio::test]
 async fn a_webhook_arrives_as_the_event_model() {

@@ -1,8 +1,8 @@
 //! What an operator does to a running gateway, and what the admin API shows of it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::world::World;
+use crate::world::{World, change};
 
 const CONFIG: &str = r#"
 sources:
@@ -12,10 +12,6 @@ destinations:
 routes:
   - { name: all, to: [tool] }
 "#;
-
-fn change(id: &str, n: u64) -> Value {
-    json!({"type": "lab.thing.updated", "object": {"kind": "thing", "id": id}, "data": {"n": n}})
-}
 
 #[tokio::test]
 async fn a_retry_of_many_sends_the_earlier_change_of_an_object_first() {

@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use crate::receiver::Receiver;
@@ -213,6 +213,11 @@ impl Drop for World {
             "a world must end with finish(), so that its ledger is checked"
         );
     }
+}
+
+/// The n-th change of an object, as a body for the generic adapter.
+pub fn change(id: &str, n: u64) -> Value {
+    json!({"type": "lab.thing.updated", "object": {"kind": "thing", "id": id}, "data": {"n": n}})
 }
 
 pub fn write(path: &Path, text: &str) {
