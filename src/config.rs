@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::format::Format;
+use crate::format::{Format, Kinds};
 use crate::schedule::Schedule;
 use crate::script::Limits;
 use crate::secret::Secret;
@@ -142,6 +142,8 @@ pub struct Destination {
     pub at: At,
     pub url: http::Uri,
     pub format: Format,
+    /// What a dialect calls kinds.
+    pub kinds: Kinds,
     pub sign: Signer,
     pub method: http::Method,
     /// Values may hold credentials.

@@ -199,7 +199,7 @@ impl Run<'_> {
             .to
             .iter()
             .map(|destination| {
-                let rendered = destination.format.render(self.event, self.receipt).map_err(|message| {
+                let rendered = destination.format.render(self.event, self.receipt, &destination.kinds).map_err(|message| {
                     Failure { stage: Stage::Format, message, place: Some(destination.name.clone()) }
                 })?;
                 let mut delivery = self.delivery(destination, None, rendered.content_type, rendered.body);

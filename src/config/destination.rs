@@ -13,11 +13,8 @@ use crate::schedule::Schedule;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
 use crate::units::{self, DURATION, Parsed, RATE};
-use crate::yaml::{At, Key, Node, Reader, nearest};
+use crate::yaml::{At, Key, Node, Reader};
 
-const FORMATS: [&str; 2] = ["event", "native"];
-/// Formats of later versions.
-const LATER: [&str; 5] = ["cloudevents", "cloudevents-binary", "netbox", "infrahub", "datagerry"];
 const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "DELETE", "GET"];
 
 /// Reads one destination; `None`: without a URL there is nothing to keep.
@@ -25,8 +22,9 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
     let mut reader = Reader::new(cx.file, format!("destinations.{}", key.name), node, cx.problems)?;
     let r = &mut reader;
     let url = url(r, egress, cx);
-    let format = format(r, cx);
-    let sign = signer(r, key.at, cx);
+    let format = format(r, cx).unwrap_or_default();
+    let kinds = super::source::kinds(r, cx);
+    let sign = signer(r, key.at, format, cx);
     let method =
         cx.value(r, "method", "one of POST, PUT, PATCH, DELETE, GET", method).unwrap_or(Method::POST);
     let headers = headers::read(r, cx);
@@ -49,6 +47,7 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
         at: key.at,
         url: url?,
         format,
+        kinds,
         sign,
         method,
         headers,
@@ -126,23 +125,9 @@ fn reachable(url: &Uri, at: At, egress: &Egress, cx: &mut Context<'_>) {
     }
 }
 
-fn format(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Format {
-    let Some((at, format)) = cx.text(r, "format") else { return Format::default() };
-    match format.as_str() {
-        "event" => Format::Event,
-        "native" => Format::Native,
-        other => {
-            let path = r.path_of("format");
-            let shown = cx.expansion.shown(at, other).to_owned();
-            if LATER.contains(&other) {
-                let message = format!("`{path}: {shown}` is not supported by this version");
-                cx.problem(at, message, "write `event` or `native`");
-            } else {
-                cx.problem(at, format!("`{path}` does not know `{shown}`"), nearest(other, &FORMATS));
-            }
-            Format::default()
-        }
-    }
+fn format(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Format> {
+    let names = Format::ALL.map(|(name, _)| name);
+    Format::parse(&cx.word(r, "format", &names)?.1)
 }
 
 fn method(text: &str) -> Parsed<Method> {
@@ -163,14 +148,14 @@ fn on_newer(r: &mut Reader<'_>, cx: &mut Context<'_>) {
     }
 }
 
-fn signer(r: &mut Reader<'_>, at: At, cx: &mut Context<'_>) -> Signer {
+fn signer(r: &mut Reader<'_>, at: At, format: Format, cx: &mut Context<'_>) -> Signer {
     let path = r.path_of("sign");
     let sign = sign::read(r, cx);
     let (scheme, wrong, secrets) = match sign {
         Some(sign) => (sign.scheme, sign.wrong, sign.secrets),
         None => (None, false, None),
     };
-    let scheme = scheme.unwrap_or(Scheme::StandardWebhooks);
+    let scheme = scheme.unwrap_or_else(|| format.usual_scheme());
     let list: &[(At, Secret)] = secrets.as_deref().unwrap_or_default();
     let nothing_said = secrets.as_ref().is_none_or(Vec::is_empty);
     if !wrong && scheme != Scheme::None && nothing_said && !reported_empty(r) {

@@ -107,7 +107,8 @@ fn tolerance(text: &str) -> Parsed<Option<Duration>> {
     }
 }
 
-fn kinds(r: &mut Reader<'_>, cx: &mut Context<'_>) -> HashMap<String, String> {
+/// Names by the sender's, or an adapter's, kind.
+pub(super) fn kinds(r: &mut Reader<'_>, cx: &mut Context<'_>) -> HashMap<String, String> {
     let Some(section) = r.section("kinds", cx.problems) else { return HashMap::new() };
     let mut kinds = HashMap::new();
     for (key, node) in section.entries() {

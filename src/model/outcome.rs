@@ -79,5 +79,6 @@ pub struct Failure {
 pub enum Stage {
     Map,
     Script,
+    Template,
     Format,
 }

@@ -25,6 +25,7 @@ pub fn destination(url: &str, edit: impl FnOnce(&mut Destination)) -> Arc<Destin
         at: (1, 1),
         url: url.parse().unwrap(),
         format: crate::format::Format::Event,
+        kinds: std::collections::HashMap::new(),
         sign: Signer { scheme: Scheme::None, secrets: Vec::new() },
         method: http::Method::POST,
         headers: Vec::new(),
