@@ -16,6 +16,8 @@ pub enum Why {
     Denied(IpNet),
     /// Loopback or private, and in no range of `egress.allow`.
     NotAllowed(&'static str),
+    /// Public, where only ranges of `egress.allow` may be reached.
+    NotListed,
 }
 
 /// Ranges that no setting opens.
@@ -62,9 +64,7 @@ const PRIVATE: &[(&str, &str)] = &[
 /// compatible, NAT64, 6to4) is judged by what it carries.
 pub fn check(address: IpAddr, allow: &[IpNet], deny: &[IpNet]) -> Result<(), Why> {
     let inner = carried(address).unwrap_or(address);
-    let any = |ranges: &[IpNet]| {
-        ranges.iter().find(|range| range.contains(&address) || range.contains(&inner)).copied()
-    };
+    let any = |ranges: &[IpNet]| find(ranges, address);
     if let Some(kind) = kind(NEVER, inner).or_else(|| kind(NEVER, address)) {
         return Err(Why::Never(kind));
     }
@@ -75,6 +75,17 @@ pub fn check(address: IpAddr, allow: &[IpNet], deny: &[IpNet]) -> Result<(), Why
         Some(kind) if any(allow).is_none() => Err(Why::NotAllowed(kind)),
         _ => Ok(()),
     }
+}
+
+/// The same for hosts that an event names: public addresses, too, must be in `allow`.
+pub fn check_listed(address: IpAddr, allow: &[IpNet], deny: &[IpNet]) -> Result<(), Why> {
+    check(address, allow, deny)?;
+    find(allow, address).map(|_| ()).ok_or(Why::NotListed)
+}
+
+fn find(ranges: &[IpNet], address: IpAddr) -> Option<IpNet> {
+    let inner = carried(address).unwrap_or(address);
+    ranges.iter().find(|range| range.contains(&address) || range.contains(&inner)).copied()
 }
 
 fn kind(table: &[(&str, &'static str)], address: IpAddr) -> Option<&'static str> {
@@ -103,6 +114,7 @@ impl Why {
             Self::Never(kind) => format!("is {kind}, which is never reached"),
             Self::Denied(range) => format!("is in {range} of egress.deny"),
             Self::NotAllowed(kind) => format!("is {kind} and not in egress.allow"),
+            Self::NotListed => "is not in egress.allow, as a host named by an event must be".to_owned(),
         }
     }
 }

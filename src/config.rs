@@ -10,7 +10,9 @@ mod egress;
 mod expand;
 mod headers;
 mod ingress;
+mod layer;
 mod name;
+mod preset;
 mod read;
 mod route;
 mod schema;
@@ -18,11 +20,12 @@ mod scripts;
 mod sign;
 mod source;
 mod state;
+mod target;
 #[cfg(test)]
 mod tests;
 mod tls;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,6 +37,7 @@ use crate::schedule::Schedule;
 use crate::script::Limits;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
+use crate::template::Text;
 use crate::yaml::{At, Node};
 
 pub use crate::rate::Rate;
@@ -140,14 +144,23 @@ pub struct Source {
 pub struct Destination {
     pub name: String,
     pub at: At,
-    pub url: http::Uri,
+    pub url: Target,
+    /// Whether the path and query of the URL are a secret.
+    pub url_secret: bool,
     pub format: Format,
     /// What a dialect calls kinds.
     pub kinds: Kinds,
     pub sign: Signer,
     pub method: http::Method,
+    /// Instead of the format's own.
+    pub content_type: Option<String>,
     /// Values may hold credentials.
     pub headers: Vec<(http::HeaderName, Secret)>,
+    pub headers_template: Option<Text>,
+    /// Instead of a format.
+    pub body_template: Option<Text>,
+    /// What templates may use as `secrets.NAME`; filled in when a delivery is sent.
+    pub secrets: BTreeMap<String, Secret>,
     /// For the whole attempt.
     pub timeout: Duration,
     /// For resolving, connecting and the TLS handshake together.
@@ -160,7 +173,19 @@ pub struct Destination {
     pub tls: Tls,
 }
 
-#[derive(Debug, Clone)]
+/// Where a destination's deliveries go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    Fixed(http::Uri),
+    /// Every delivery carries the URL rendered for it.
+    Template {
+        text: Text,
+        /// Scheme and authority, where they do not come from the event.
+        origin: Option<http::Uri>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     pub verify: bool,
     pub ca: Option<PathBuf>,
@@ -176,6 +201,10 @@ pub struct Route {
     pub at: At,
     pub from: Vec<(At, String)>,
     pub when: Option<Node>,
+    /// `false`: it takes nothing.
+    pub active: bool,
+    /// Put under the event's `data`, whose own keys win.
+    pub action_data: Option<serde_json::Map<String, crate::model::Json>>,
     pub script: Option<(At, String)>,
     pub to: Vec<(At, String)>,
 }

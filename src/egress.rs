@@ -11,6 +11,7 @@ mod limit;
 mod record;
 mod settle;
 mod sign;
+mod target;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "receivers of tests end with their runtime")]
 mod tests;
@@ -209,7 +210,11 @@ impl Crew {
             stays
         });
         for (name, destination) in &rules.destinations {
-            let (destination, guard, pool) = (destination.clone(), guard.clone(), pool.clone());
+            let (destination, pool) = (destination.clone(), pool.clone());
+            let guard = match destination.url.origin() {
+                Some(_) => guard.clone(),
+                None => Arc::new(Guard { listed_only: true, ..Guard::clone(&guard) }),
+            };
             let plan = Arc::new(Plan { destination, guard, pool });
             match self.members.get(name) {
                 Some(member) => drop(member.plans.send_replace(plan)),
@@ -221,7 +226,8 @@ impl Crew {
     /// What all destinations share; the same value again where nothing about it changed.
     fn share(&mut self, rules: &Rules) -> (Arc<Guard>, Arc<Pool>) {
         let egress = &rules.config.egress;
-        let guard = Arc::new(Guard { allow: egress.allow.clone(), deny: egress.deny.clone() });
+        let guard = Guard { allow: egress.allow.clone(), deny: egress.deny.clone(), listed_only: false };
+        let guard = Arc::new(guard);
         let (total, destinations) = (egress.in_flight, rules.destinations.len());
         let pool = match &self.shared {
             Some((_, pool)) if pool.fits(total, destinations) => pool.clone(),

@@ -42,10 +42,12 @@ pub mod yaml;
 // 1: pure engines
 pub mod adapter;
 pub mod format;
+pub mod preset;
 pub mod route;
 pub mod schedule;
 pub mod script;
 pub mod signature;
+pub mod template;
 // 2: rules
 pub mod config;
 pub mod gate;

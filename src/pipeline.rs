@@ -6,17 +6,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Map;
 use sha2::{Digest, Sha256};
 
-use crate::config::Destination;
+use crate::format::Rendered;
 use crate::json::JsonError;
 use crate::model::{
     Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Processed, Proof, Receipt, ReceiptId,
     Request, RouteVerdict, Stage, Timestamp,
 };
-use crate::rules::{Route, Rules, Source};
+use crate::rules::{Outlet, Route, Rules, Source};
 use crate::script::{Body, Message, Verdict};
 use crate::signature::EMPTY_AS_BRACES;
+use crate::template::{Scene, TemplateError, Templates};
 
 /// A verified request, not yet read.
 #[derive(Debug, Clone)]
@@ -131,8 +133,7 @@ fn run(
         let event = Arc::new(event);
         let mut verdicts = Vec::with_capacity(rules.routes.len());
         for route in rules.routes.iter().filter(|route| wanted(&event, &route.name)) {
-            let run = Run { source, receipt, event: &event, route, now };
-            let decision = run.decide(&mut outcome.deliveries);
+            let decision = decide(source, receipt, &event, route, now, &mut outcome.deliveries);
             verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
         }
         let event = Arc::try_unwrap(event).unwrap_or_else(|shared| (*shared).clone());
@@ -141,21 +142,56 @@ fn run(
     outcome
 }
 
+/// What one route does with one event.
+fn decide(
+    source: &Source,
+    receipt: &Receipt,
+    event: &Arc<Event>,
+    route: &Route,
+    now: Timestamp,
+    deliveries: &mut Vec<Delivery>,
+) -> Decision {
+    if let Err(no) = route.matches.check(event, source.settings.default_branch.as_deref()) {
+        return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
+    }
+    let enriched = route.action_data.as_ref().and_then(|extra| enriched(event, extra));
+    let run = Run { receipt, event: enriched.as_ref().unwrap_or(event), route, now };
+    run.decide(deliveries)
+}
+
+/// The event with the route's own data under what the sender told; `None`: its `data` has no keys.
+fn enriched(event: &Arc<Event>, extra: &Map<String, Json>) -> Option<Arc<Event>> {
+    let told = match &event.data {
+        Json::Object(told) => told.clone(),
+        Json::Null => Map::new(),
+        _ => return None,
+    };
+    let mut event = Event::clone(event);
+    let mut data = extra.clone();
+    data.extend(told);
+    event.data = Json::Object(data);
+    Some(Arc::new(event))
+}
+
 /// One event on its way through one route.
 struct Run<'a> {
-    source: &'a Source,
     receipt: &'a Receipt,
     event: &'a Arc<Event>,
     route: &'a Route,
     now: Timestamp,
 }
 
+/// What one delivery says, before its destination's own words.
+struct Content {
+    /// `None`: the destination's, else `usual_type`.
+    content_type: Option<String>,
+    usual_type: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+}
+
 impl Run<'_> {
     fn decide(&self, deliveries: &mut Vec<Delivery>) -> Decision {
-        if let Err(no) = self.route.matches.check(self.event, self.source.settings.default_branch.as_deref())
-        {
-            return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
-        }
         match self.scripted() {
             Ok(Verdict::Dropped(reason)) => Decision::Filtered { reason },
             Ok(Verdict::Pass) => self.routed(self.formatted(), deliveries),
@@ -193,53 +229,68 @@ impl Run<'_> {
         }
     }
 
-    /// The event in each destination's format.
+    /// The event as each destination wants it.
     fn formatted(&self) -> Result<Vec<Delivery>, Failure> {
         self.route
             .to
             .iter()
-            .map(|destination| {
-                let rendered = destination.format.render(self.event, self.receipt, &destination.kinds).map_err(|message| {
-                    Failure { stage: Stage::Format, message, place: Some(destination.name.clone()) }
-                })?;
-                let mut delivery = self.delivery(destination, None, rendered.content_type, rendered.body);
-                delivery.headers = rendered.headers;
-                Ok(delivery)
-            })
+            .map(|outlet| self.delivery(outlet, None, |scene| self.usual(outlet, scene)))
             .collect()
+    }
+
+    /// By the destination's template, or in its format.
+    fn usual(&self, outlet: &Outlet, scene: Option<(&Templates, &Scene)>) -> Result<Content, Failure> {
+        if let Some((templates, scene)) = scene
+            && let Some(body) = templates.body(scene).map_err(template_failure)?
+        {
+            let usual_type = "application/json".to_owned();
+            return Ok(Content { content_type: None, usual_type, headers: Vec::new(), body: body.into() });
+        }
+        let settings = &outlet.settings;
+        let rendered = settings.format.render(self.event, self.receipt, &settings.kinds);
+        let rendered = rendered.map_err(|message| Failure {
+            stage: Stage::Format,
+            message,
+            place: Some(settings.name.clone()),
+        })?;
+        let Rendered { content_type, headers, body } = rendered;
+        Ok(Content { content_type: None, usual_type: content_type, headers, body })
     }
 
     /// What the script said, to the destinations it meant.
     fn worded(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, Failure> {
         let mut made = Vec::with_capacity(messages.len() * self.route.to.len());
         for message in messages {
-            let (content_type, body) = self.body(&message)?;
-            for destination in self.addressed(&message)? {
-                let mut delivery =
-                    self.delivery(destination, message.key.as_deref(), content_type.clone(), body.clone());
-                delivery.headers.clone_from(&message.headers);
-                made.push(delivery);
+            let (usual_type, body) = self.body(&message)?;
+            for outlet in self.addressed(&message)? {
+                made.push(self.delivery(outlet, message.key.as_deref(), |_| {
+                    Ok(Content {
+                        content_type: message.r#type.clone().filter(|named| named.contains('/')),
+                        usual_type: usual_type.to_owned(),
+                        headers: message.headers.clone(),
+                        body: body.clone(),
+                    })
+                })?);
             }
         }
         Ok(made)
     }
 
-    fn body(&self, message: &Message) -> Result<(String, Bytes), Failure> {
-        let (default, body) = match &message.body {
-            Body::Text(text) => ("text/plain; charset=utf-8", Bytes::from(text.clone())),
+    fn body(&self, message: &Message) -> Result<(&'static str, Bytes), Failure> {
+        match &message.body {
+            Body::Text(text) => Ok(("text/plain; charset=utf-8", Bytes::from(text.clone()))),
             Body::Json(value) => {
                 let bytes =
                     serde_json::to_vec(value).map_err(|error| self.script_failure(error.to_string()))?;
-                ("application/json", Bytes::from(bytes))
+                Ok(("application/json", Bytes::from(bytes)))
             }
-        };
-        Ok((message.r#type.clone().unwrap_or_else(|| default.to_owned()), body))
+        }
     }
 
-    fn addressed(&self, message: &Message) -> Result<Vec<&Arc<Destination>>, Failure> {
+    fn addressed(&self, message: &Message) -> Result<Vec<&Arc<Outlet>>, Failure> {
         let Some(name) = &message.to else { return Ok(self.route.to.iter().collect()) };
-        match self.route.to.iter().find(|destination| destination.name == *name) {
-            Some(destination) => Ok(vec![destination]),
+        match self.route.to.iter().find(|outlet| outlet.settings.name == *name) {
+            Some(outlet) => Ok(vec![outlet]),
             None => Err(self.script_failure(format!(
                 "the script sends to `{name}`, which is not among `to` of route `{}`",
                 self.route.name
@@ -255,24 +306,46 @@ impl Run<'_> {
         }
     }
 
-    fn delivery(&self, to: &Destination, key: Option<&str>, content_type: String, body: Bytes) -> Delivery {
-        Delivery {
-            id: DeliveryId::new(self.now),
+    /// Puts what is said under what the destination's templates add to every delivery.
+    fn delivery(
+        &self,
+        outlet: &Outlet,
+        key: Option<&str>,
+        content: impl FnOnce(Option<(&Templates, &Scene)>) -> Result<Content, Failure>,
+    ) -> Result<Delivery, Failure> {
+        let (to, id) = (&outlet.settings, DeliveryId::new(self.now));
+        let scene = outlet.templates.as_ref().map(|all| (all, all.scene(self.event, &to.kinds, id)));
+        let scene = scene.as_ref().map(|(templates, scene)| (*templates, scene));
+        let said = content(scene)?;
+        let (url, mut headers) = match scene {
+            Some((templates, scene)) => (
+                templates.url(scene).map_err(template_failure)?,
+                templates.headers(scene).map_err(template_failure)?,
+            ),
+            None => (None, Vec::new()),
+        };
+        let content_type = said.content_type.or_else(|| take(&mut headers, "content-type"));
+        let content_type = content_type.or_else(|| to.content_type.clone()).unwrap_or(said.usual_type);
+        headers.retain(|(name, _)| said.headers.iter().all(|(known, _)| !known.eq_ignore_ascii_case(name)));
+        headers.extend(said.headers);
+        Ok(Delivery {
+            id,
             receipt: self.receipt.id,
             event: self.event.id,
             route: self.route.name.to_string(),
             destination: to.name.clone(),
-            lane: self.lane(to, key),
+            lane: self.lane(to.ordered, key),
+            url,
             content_type,
-            headers: Vec::new(),
-            body,
+            headers,
+            body: said.body,
             created_at: self.now,
-        }
+        })
     }
 
     /// The same object of the same source keeps to one lane; a script may choose another.
-    fn lane(&self, to: &Destination, key: Option<&str>) -> Option<String> {
-        if !to.ordered {
+    fn lane(&self, ordered: bool, key: Option<&str>) -> Option<String> {
+        if !ordered {
             return None;
         }
         if let Some(key) = key {
@@ -281,4 +354,14 @@ impl Run<'_> {
         let object = self.event.object.as_ref()?;
         Some(format!("{}:{}:{}", self.event.source, object.kind, object.id))
     }
+}
+
+/// Takes a header out of the list.
+fn take(headers: &mut Vec<(String, String)>, wanted: &str) -> Option<String> {
+    let place = headers.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
+    Some(headers.remove(place).1)
+}
+
+fn template_failure(error: TemplateError) -> Failure {
+    Failure { stage: Stage::Template, message: error.message, place: Some(error.place) }
 }

@@ -2,6 +2,7 @@
 //!
 //! Compiling reports the mistakes of all files together. Nothing here is asked per event.
 
+mod outlet;
 mod revision;
 mod route;
 mod source;
@@ -14,9 +15,11 @@ use std::sync::Arc;
 use crate::adapter::{Adapter, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
+use crate::model::Json;
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
 use crate::script::Script;
+use crate::template::Templates;
 
 use revision::Revision;
 
@@ -49,7 +52,16 @@ pub struct Route {
     pub name: Arc<str>,
     pub matches: Match,
     pub script: Option<Arc<Script>>,
-    pub to: Vec<Arc<config::Destination>>,
+    /// Put under the event's `data`, whose own keys win.
+    pub action_data: Option<serde_json::Map<String, Json>>,
+    pub to: Vec<Arc<Outlet>>,
+}
+
+/// A destination as routes see it.
+#[derive(Debug)]
+pub struct Outlet {
+    pub settings: Arc<config::Destination>,
+    pub templates: Option<Templates>,
 }
 
 /// The rules in force, and word of every swap.
@@ -111,6 +123,7 @@ fn compile(config: Config, text: &str, problems: &mut Problems) -> Rules {
         .iter()
         .map(|destination| (Arc::from(destination.name.as_str()), Arc::new(destination.clone())))
         .collect();
-    let routes = route::compile(&config, &destinations, &mut revision, problems);
+    let outlets = outlet::compile(&destinations, problems);
+    let routes = route::compile(&config, &outlets, &mut revision, problems);
     Rules { revision: revision.finish(), config, sources, destinations, routes }
 }

@@ -1,8 +1,12 @@
 //! A text that must never be shown, and how things look that may hold one.
 
+mod mark;
+
 use std::fmt;
 
 use http::Uri;
+
+pub use mark::{fill, is_name, mark, masked};
 
 /// What is shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";

@@ -4,11 +4,33 @@ use super::*;
 
 fn verdict(allow: &[&str], deny: &[&str], address: &str) -> &'static str {
     let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
-    match check(address.parse().unwrap(), &nets(allow), &nets(deny)) {
+    named(check(address.parse().unwrap(), &nets(allow), &nets(deny)))
+}
+
+fn named(verdict: Result<(), Why>) -> &'static str {
+    match verdict {
         Ok(()) => "ok",
         Err(Why::Never(_)) => "never",
         Err(Why::Denied(_)) => "denied",
         Err(Why::NotAllowed(_)) => "not allowed",
+        Err(Why::NotListed) => "not listed",
+    }
+}
+
+#[test]
+fn a_host_that_an_event_names_reaches_only_what_is_listed() {
+    let nets = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+    for (address, wanted) in [
+        ("8.8.8.8", "not listed"),
+        ("9.9.9.9", "ok"),
+        ("::ffff:9.9.9.9", "ok"),
+        ("10.1.2.3", "ok"),
+        ("10.6.6.6", "denied"),
+        ("192.168.0.1", "not allowed"),
+        ("169.254.169.254", "never"),
+    ] {
+        let (allow, deny) = (nets(&["9.9.9.0/24", "10.0.0.0/8", "169.254.0.0/16"]), nets(&["10.6.6.6/32"]));
+        assert_eq!(named(check_listed(address.parse().unwrap(), &allow, &deny)), wanted, "{address}");
     }
 }
 

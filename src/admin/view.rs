@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config;
 use crate::model::Json;
-use crate::secret::{REDACTED, shown_url, sounds_secret};
+use crate::secret::{REDACTED, sounds_secret};
 use crate::store::{DeliverySummary, Ledger, StoredDelivery, StoredReceipt};
 
 /// A body as JSON where it is JSON, else as text.
@@ -92,7 +92,7 @@ pub fn route(route: &config::Route) -> Value {
 pub fn destination(destination: &config::Destination, pending: u64) -> Value {
     json!({
         "name": destination.name,
-        "url": shown_url(&destination.url),
+        "url": destination.shown_target(),
         "method": destination.method.as_str(),
         "sign": destination.sign.scheme.name(),
         "ordered": destination.ordered,

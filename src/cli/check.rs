@@ -99,7 +99,10 @@ fn named(rules: &Rules) -> Named {
         rules.routes.iter().filter_map(|route| Some(route.script.as_ref()?.file.clone())).collect();
     scripts.sort_unstable();
     scripts.dedup();
-    let destination = |to: &crate::config::Destination| format!("{} ({})", to.name, http::host(&to.url));
+    let destination = |to: &crate::config::Destination| {
+        let host = to.url.origin().map_or_else(|| "{{ … }}".to_owned(), http::host);
+        format!("{} ({host})", to.name)
+    };
     Named {
         sources: config.sources.iter().map(|from| format!("{} ({})", from.name, from.adapter)).collect(),
         routes: rules.routes.iter().map(|route| route.name.to_string()).collect(),

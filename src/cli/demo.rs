@@ -14,6 +14,7 @@ use super::http::Http;
 use super::listen::{Check, Options, Received, Receiver};
 use crate::app::App;
 use crate::clock::{Clock, SystemClock};
+use crate::config::Destination;
 use crate::model::{Decision, ReceiptId};
 use crate::rules::{Rules, Source};
 use crate::script;
@@ -232,17 +233,11 @@ fn load(config: &str, receiver: &str) -> anyhow::Result<Rules> {
 
 fn checks(rules: &Rules) -> Vec<Check> {
     let destinations = rules.destinations.values().filter(|to| to.sign.scheme != Scheme::None);
-    destinations
-        .map(|to| {
-            let sign = &to.sign;
-            Check::new(
-                to.url.path(),
-                sign.scheme.clone(),
-                sign.secrets.clone(),
-                Some(Duration::from_secs(300)),
-            )
-        })
-        .collect()
+    let check = |to: &Arc<Destination>| {
+        let (path, sign) = (to.url.origin()?.path(), &to.sign);
+        Some(Check::new(path, sign.scheme.clone(), sign.secrets.clone(), Some(Duration::from_secs(300))))
+    };
+    destinations.filter_map(check).collect()
 }
 
 /// The headers of the source's sender: its signature, fresh, with the first configured secret.

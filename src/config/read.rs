@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::expand::{Expansion, expand};
+use super::preset::Presets;
 use super::route::Names;
 use super::{
     Admin, Config, Destination, Egress, Ingress, Retention, Source, admin, destination, egress, ingress,
@@ -100,7 +101,9 @@ fn sources(top: &mut Reader<'_>, cx: &mut Context<'_>) -> Vec<Source> {
 
 fn destinations(top: &mut Reader<'_>, egress: &Egress, cx: &mut Context<'_>) -> Vec<Destination> {
     let Some(section) = top.section("destinations", cx.problems) else { return Vec::new() };
-    section.entries().iter().filter_map(|(key, node)| destination::read(key, node, egress, cx)).collect()
+    let mut presets = Presets::default();
+    let read = |(key, node)| destination::read(key, node, egress, &mut presets, cx);
+    section.entries().iter().map(|(key, node)| (key, node)).filter_map(read).collect()
 }
 
 /// The names of a section, also of entries with mistakes: routes may refer to them.

@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::{Route, name};
+use crate::model::Json;
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
 /// The names a route may refer to.
@@ -48,6 +49,8 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     }
     let from = cx.texts(r, "from").unwrap_or_default();
     let when = r.node("when").filter(|node| node.value != Value::Null).cloned();
+    let active = cx.flag(r, "active").unwrap_or(true);
+    let action_data = action_data(r, cx);
     let script = cx.path(r, "script").map(|(at, _)| at);
     let script = script
         .and_then(|at| Some((at, r.entries().iter().find(|(key, _)| key.name == "script")?.1.scalar()?)));
@@ -59,10 +62,30 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     check_to(&r.path_of("to"), &to, names, cx);
     check_from(&r.path_of("from"), &from, names, cx);
     cx.unsupported(r, "coalesce");
-    cx.unsupported(r, "template");
     reader.finish(cx.problems);
     let (name_at, name) = name?;
-    name::check("route", name_at, &name, cx).then_some(Route { name, path, at, from, when, script, to })
+    name::check("route", name_at, &name, cx).then_some(Route {
+        name,
+        path,
+        at,
+        from,
+        when,
+        active,
+        action_data,
+        script,
+        to,
+    })
+}
+
+fn action_data(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<serde_json::Map<String, Json>> {
+    let node = r.node("action_data").filter(|node| node.value != Value::Null)?;
+    match node.to_json() {
+        Json::Object(members) => Some(members),
+        _ => {
+            cx.wrong(&r.path_of("action_data"), node, "a mapping");
+            None
+        }
+    }
 }
 
 fn check_to(path: &str, to: &[(At, String)], names: &Names<'_>, cx: &mut Context<'_>) {

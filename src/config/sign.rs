@@ -11,6 +11,7 @@ pub(super) const SCHEMES: [&str; 6] = ["standard-webhooks", "netbox", "infrahub"
 const LATER: &str = "standard-webhooks-ed25519";
 
 /// What `sign:` says.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sign {
     /// `None`: not given, or wrong.
     pub scheme: Option<Scheme>,
@@ -18,6 +19,32 @@ pub(super) struct Sign {
     pub wrong: bool,
     /// `None`: not given.
     pub secrets: Option<Vec<(At, Secret)>>,
+    /// `false`: unsigned while there are no secrets.
+    pub required: Option<bool>,
+}
+
+/// What one layer says, and where it says nothing, what the layer below says.
+pub(super) fn over(own: Option<Sign>, below: Option<Sign>) -> Option<Sign> {
+    let (own, below) = match (own, below) {
+        (Some(own), Some(below)) => (own, below),
+        (own, below) => return own.or(below),
+    };
+    Some(Sign {
+        wrong: own.wrong || below.wrong,
+        scheme: own.scheme.or(below.scheme),
+        secrets: own.secrets.or(below.secrets),
+        required: own.required.or(below.required),
+    })
+}
+
+/// Whether there are secrets that were all empty, which has been reported.
+pub(super) fn reported_empty(r: &Reader<'_>) -> bool {
+    let sign = r.entries().iter().find(|(key, _)| key.name == "sign");
+    let secrets = sign.and_then(|(_, sign)| sign.get("secrets"));
+    secrets.is_some_and(|node| match &node.value {
+        Value::List(items) => !items.is_empty(),
+        value => *value != Value::Null,
+    })
 }
 
 /// Reads `sign:`; a name alone is short for `{ scheme: name }`.
@@ -30,7 +57,7 @@ pub(super) fn read(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Sign
     match node.scalar() {
         Some(name) => {
             let scheme = short(&path, node, &name, cx);
-            Some(Sign { wrong: scheme.is_none(), scheme, secrets: None })
+            Some(Sign { wrong: scheme.is_none(), scheme, secrets: None, required: None })
         }
         None => Some(long(Reader::new(cx.file, path, node, cx.problems)?, cx)),
     }
@@ -83,8 +110,9 @@ fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
     };
     let wrong = cx.problems.len() > before;
     let secrets = cx.secrets(r, "secrets");
+    let required = cx.flag(r, "required");
     reader.finish(cx.problems);
-    Sign { scheme, wrong, secrets }
+    Sign { scheme, wrong, secrets, required }
 }
 
 fn only_for_custom(r: &mut Reader<'_>, scheme: &str, cx: &mut Context<'_>) {

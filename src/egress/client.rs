@@ -73,7 +73,7 @@ impl Client {
         let settings = Settings {
             guard,
             tls: destination.tls.clone(),
-            secure: destination.url.scheme_str() == Some("https"),
+            secure: destination.url.may_be_https(),
             timeout: destination.timeout,
             connect_timeout: destination.connect_timeout.min(destination.timeout),
             idle: destination.in_flight,

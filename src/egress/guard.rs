@@ -30,6 +30,8 @@ pub struct Guard {
     pub allow: Vec<IpNet>,
     /// Wins over `allow`.
     pub deny: Vec<IpNet>,
+    /// For URLs whose host comes from an event: nothing but what `allow` lists is reached.
+    pub listed_only: bool,
 }
 
 /// None of the addresses of a host may be connected to.
@@ -55,7 +57,7 @@ impl Refused {
         match self.why {
             Why::Never(_) => "give the destination another address; no setting opens this one".to_owned(),
             Why::Denied(range) => format!("take {range} off egress.deny if {} is meant", self.address),
-            Why::NotAllowed(_) => {
+            Why::NotAllowed(_) | Why::NotListed => {
                 format!("add {} (or its range) to egress.allow if it is meant", IpNet::from(self.address))
             }
         }
@@ -65,7 +67,8 @@ impl Refused {
 impl Guard {
     /// Whether `address` may be connected to.
     pub fn check(&self, address: IpAddr) -> Result<(), Why> {
-        address::check(address, &self.allow, &self.deny)
+        let check = if self.listed_only { address::check_listed } else { address::check };
+        check(address, &self.allow, &self.deny)
     }
 
     /// Keeps what may be connected to; an error if that is nothing of something.

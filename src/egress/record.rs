@@ -15,11 +15,12 @@ use tower::{BoxError, Service};
 use super::classify::Failure;
 use super::client::{Answer, EXCERPT};
 use super::sign::Outgoing;
+use super::target;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Attempt, Timestamp};
 use crate::schedule;
-use crate::secret::{REDACTED, shown_url};
+use crate::secret::REDACTED;
 use crate::store::Leased;
 
 /// One attempt, and how long the receiver asked us to stay away.
@@ -74,7 +75,7 @@ fn blank(destination: &Destination, leased: &Leased, at: Timestamp) -> Attempt {
         number: leased.attempts.saturating_add(1),
         at,
         duration_ms: 0,
-        url: shown_url(&destination.url),
+        url: target::shown(destination, &leased.delivery),
         method: destination.method.to_string(),
         request_headers: Vec::new(),
         status: None,

@@ -13,10 +13,11 @@ use http_body_util::Full;
 use tower::{BoxError, Service};
 
 use super::classify::{Failure, Unusable};
+use super::target;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Delivery, Timestamp};
-use crate::secret::{REDACTED, shown_url, sounds_secret};
+use crate::secret::{REDACTED, sounds_secret};
 use crate::store::Leased;
 
 const AGENT: &str = concat!("crossconnect/", env!("CARGO_PKG_VERSION"));
@@ -54,9 +55,9 @@ pub fn preview(destination: &Destination, delivery: &Delivery, now: Timestamp) -
         build(destination, delivery, now).map_err(|error| Failure::of_error(&error, destination.timeout))?;
     Ok(Preview {
         method: destination.method.to_string(),
-        url: shown_url(&destination.url),
+        url: target::shown(destination, delivery),
         headers: shown_headers(request.headers()),
-        body: delivery.body.clone(),
+        body: target::shown_body(delivery),
     })
 }
 
@@ -108,22 +109,23 @@ fn build(
     delivery: &Delivery,
     now: Timestamp,
 ) -> Result<Request<Full<Bytes>>, Unusable> {
+    let (url, body) = (target::url(destination, delivery)?, target::body(destination, delivery)?);
     let mut headers = HeaderMap::new();
-    if let Some(host) = host_of(&destination.url) {
+    if let Some(host) = host_of(&url) {
         headers.insert(HOST, host);
     }
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(delivery.body.len()));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(CONTENT_TYPE, value("content-type", &delivery.content_type)?);
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     put(&mut headers, configured(destination)?);
-    put(&mut headers, given(delivery)?);
+    put(&mut headers, given(destination, delivery)?);
     let id = delivery.id.to_string();
-    for (name, text) in destination.sign.sign(&id, now.as_second(), &delivery.body) {
+    for (name, text) in destination.sign.sign(&id, now.as_second(), &body) {
         headers.insert(named(&name)?, value(&name, &text)?);
     }
-    let mut request = Request::new(Full::new(delivery.body.clone()));
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = destination.method.clone();
-    *request.uri_mut() = destination.url.clone();
+    *request.uri_mut() = url;
     *request.headers_mut() = headers;
     Ok(request)
 }
@@ -140,15 +142,16 @@ fn configured(destination: &Destination) -> Result<Vec<(HeaderName, HeaderValue)
 }
 
 /// What format or script gave to the delivery.
-fn given(delivery: &Delivery) -> Result<Vec<(HeaderName, HeaderValue)>, Unusable> {
+fn given(destination: &Destination, delivery: &Delivery) -> Result<Vec<(HeaderName, HeaderValue)>, Unusable> {
     let mut found = Vec::with_capacity(delivery.headers.len());
     for (name, text) in &delivery.headers {
-        let (name, mut value) = (named(name)?, value(name, text)?);
+        let filled = target::filled(destination, delivery, text, target::Place::Header)?;
+        let (name, mut value) = (named(name)?, value(name, &filled)?);
         let lower = name.as_str();
         if FRAMING.contains(&lower) || lower == "host" || lower.starts_with("webhook-") {
             continue;
         }
-        value.set_sensitive(sounds_secret(lower));
+        value.set_sensitive(sounds_secret(lower) || filled != *text);
         found.push((name, value));
     }
     Ok(found)

@@ -17,6 +17,8 @@ pub struct Delivery {
     /// Inside one destination, deliveries of the same lane leave one after the other.
     /// `None`: waits for nobody.
     pub lane: Option<String>,
+    /// Rendered for this delivery; `None`: the destination has one URL for all.
+    pub url: Option<String>,
     pub content_type: String,
     /// Headers that format or script gave to this delivery; the destination's own and the
     /// signature are added when it is sent.

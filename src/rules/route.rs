@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Route;
 use super::revision::Revision;
-use crate::config::{self, Config};
+use super::{Outlet, Route};
+use crate::config::Config;
 use crate::problem::Problems;
 use crate::route::Match;
 use crate::script::Script;
@@ -16,7 +16,7 @@ type Scripts = HashMap<String, Option<Arc<Script>>>;
 /// Compiles the routes in the order of the config.
 pub(super) fn compile(
     config: &Config,
-    destinations: &HashMap<Arc<str>, Arc<config::Destination>>,
+    outlets: &HashMap<Arc<str>, Arc<Outlet>>,
     revision: &mut Revision,
     problems: &mut Problems,
 ) -> Vec<Route> {
@@ -28,7 +28,8 @@ pub(super) fn compile(
             .script
             .as_ref()
             .and_then(|(_, file)| script(config, file, &mut scripts, revision, problems)),
-        to: route.to.iter().filter_map(|(_, name)| destinations.get(name.as_str()).cloned()).collect(),
+        action_data: route.action_data.clone(),
+        to: route.to.iter().filter_map(|(_, name)| outlets.get(name.as_str()).cloned()).collect(),
     });
     let routes: Vec<Route> = routes.collect();
     if !scripts.is_empty() {

@@ -66,7 +66,7 @@ fn sources_routes_and_destinations_are_compiled() {
     assert_eq!(names, ["first", "second", "third"]);
     let scripts: Vec<_> = rules.routes[1..].iter().map(|route| route.script.clone().unwrap()).collect();
     assert!(Arc::ptr_eq(&scripts[0], &scripts[1]), "one script is compiled once");
-    assert!(Arc::ptr_eq(&rules.routes[0].to[0], &rules.destinations["awx"]));
+    assert!(Arc::ptr_eq(&rules.routes[0].to[0].settings, &rules.destinations["awx"]));
 }
 
 #[test]

@@ -101,20 +101,12 @@ fn what_later_versions_bring_is_not_silently_ignored() {
         ("state: redis+sentinel://host".to_owned(), "`state` in Redis"),
         ("egress: { proxy: 'http://proxy:3128' }".to_owned(), "`egress.proxy`"),
         (
-            "destinations: { a: { url: 'https://a.example', sign: none, format: cloudevents } }".to_owned(),
-            "`destinations.a.format: cloudevents`",
-        ),
-        (
             "destinations: { a: { url: 'https://a.example', sign: none, on_newer: supersede } }".to_owned(),
             "`destinations.a.on_newer: supersede`",
         ),
         (
             "destinations: { a: { url: 'https://a.example', sign: { scheme: standard-webhooks-ed25519, secrets: [x] } } }".to_owned(),
             "`destinations.a.sign.scheme: standard-webhooks-ed25519`",
-        ),
-        (
-            "destinations: { a: { url: 'https://a.example', sign: none, template: x } }".to_owned(),
-            "`destinations.a.template`",
         ),
     ] {
         let found = message(&text);

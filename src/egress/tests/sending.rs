@@ -20,7 +20,7 @@ use crate::store::Leased;
 pub fn stack_of(destination: Arc<Destination>, allow: &[&str]) -> (Stack, Arc<ManualClock>) {
     let clock = ManualClock::at(fixture::start());
     let allow = allow.iter().map(|range| range.parse().unwrap()).collect();
-    let guard = Arc::new(Guard { allow, deny: Vec::new() });
+    let guard = Arc::new(Guard { allow, deny: Vec::new(), listed_only: destination.url.origin().is_none() });
     let plan = Plan { destination, guard, pool: Pool::new(256, 1) };
     let shared: Arc<dyn Clock> = clock.clone();
     (stack(&plan, &shared), clock)

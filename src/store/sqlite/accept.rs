@@ -163,9 +163,10 @@ fn insert_delivery(desk: &Desk, receipt: i64, event: i64, delivery: &DeliveryDra
         ],
     )?;
     desk.execute(
-        "INSERT INTO delivery_content (delivery, content_type, headers, body) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO delivery_content (delivery, url, content_type, headers, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
             desk.conn.last_insert_rowid(),
+            delivery.url,
             delivery.content_type,
             delivery.headers,
             delivery.body.as_deref()

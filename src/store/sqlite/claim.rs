@@ -151,6 +151,6 @@ fn choose(mut fresh: Range, mut again: Range, limit: usize, toss: bool) -> (Vec<
 fn load(desk: &Desk, seq: i64) -> Result<(RawDelivery, u32, u32), Fault> {
     let mut select = desk.conn.prepare_cached(RawDelivery::BY_SEQ)?;
     let loaded = select
-        .query_row(params![seq], |row| Ok((RawDelivery::from_row(row)?, row.get(10)?, row.get(11)?)))?;
+        .query_row(params![seq], |row| Ok((RawDelivery::from_row(row)?, row.get(11)?, row.get(12)?)))?;
     Ok(loaded)
 }

@@ -65,6 +65,7 @@ pub(super) struct DeliveryDraft {
     pub(super) route: String,
     pub(super) destination: String,
     pub(super) lane: Option<String>,
+    pub(super) url: Option<String>,
     pub(super) content_type: String,
     pub(super) headers: String,
     /// `None`: the receipt's.
@@ -112,6 +113,7 @@ impl OutcomeDraft {
                 route: delivery.route.clone(),
                 destination: delivery.destination.clone(),
                 lane: delivery.lane.clone(),
+                url: delivery.url.clone(),
                 content_type: delivery.content_type.clone(),
                 headers: json(&delivery.headers)?,
                 body: (body != Some(&delivery.body)).then(|| delivery.body.clone()),

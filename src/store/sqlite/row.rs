@@ -95,6 +95,7 @@ pub(super) struct RawDelivery {
     route: String,
     pub(super) destination: String,
     pub(super) lane: Option<String>,
+    url: Option<String>,
     content_type: String,
     headers: String,
     body: Vec<u8>,
@@ -106,7 +107,7 @@ impl RawDelivery {
     /// `CROSS` because that fixes their order.
     pub(super) const BY_SEQ: &str =
         "SELECT d.id, r.id AS receipt_id, e.id AS event_id, d.route, d.destination,
-            d.lane, c.content_type, c.headers, coalesce(c.body, rc.body) AS body, d.created_at,
+            d.lane, c.url, c.content_type, c.headers, coalesce(c.body, rc.body) AS body, d.created_at,
             d.attempts, d.tries
          FROM deliveries d
          CROSS JOIN delivery_content c ON c.delivery = d.seq
@@ -123,10 +124,11 @@ impl RawDelivery {
             route: row.get(3)?,
             destination: row.get(4)?,
             lane: row.get(5)?,
-            content_type: row.get(6)?,
-            headers: row.get(7)?,
-            body: row.get(8)?,
-            created_at: row.get(9)?,
+            url: row.get(6)?,
+            content_type: row.get(7)?,
+            headers: row.get(8)?,
+            body: row.get(9)?,
+            created_at: row.get(10)?,
         })
     }
 
@@ -138,6 +140,7 @@ impl RawDelivery {
             route: self.route,
             destination: self.destination,
             lane: self.lane,
+            url: self.url,
             content_type: self.content_type,
             headers: from_json(&self.headers)?,
             body: Bytes::from(self.body),

@@ -79,6 +79,7 @@ impl Webhook {
             route: route.into(),
             destination: destination.into(),
             lane: lane.map(Into::into),
+            url: lane.map(|lane| format!("http://127.0.0.1:9/{lane}")),
             content_type: "application/json".into(),
             headers: vec![("x-kind".into(), "device".into())],
             body: Bytes::from(format!("{{\"for\":\"{destination}\"}}")),
