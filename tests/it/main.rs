@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod binary;
+mod bridge;
 mod corpus;
 mod delivery;
 mod kill;
