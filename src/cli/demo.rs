@@ -1,5 +1,7 @@
 //! `demo`: the whole walk in one process, over real HTTP, with the shipped config.
 
+mod reading;
+
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use serde::Deserialize;
 
+use self::reading::reading;
 use super::exit::Exit;
 use super::http::Http;
 use super::listen::{Check, Options, Received, Receiver};
@@ -68,7 +71,7 @@ async fn rounds(args: &Args, dir: &std::path::Path, out: &mut dyn Write) -> anyh
         stage.app.drain().await;
         return Ok(if arrived { Exit::Done } else { Exit::Failed });
     }
-    let Stage { app, receiver, .. } = stage;
+    let Stage { app, receiver, rules, .. } = stage;
     writeln!(out, "\nGoing on until Ctrl-C. Try:")?;
     writeln!(out, "  crossconnect --help")?;
     writeln!(out, "  crossconnect receipts list --url http://{}", app.admin)?;
@@ -78,19 +81,19 @@ async fn rounds(args: &Args, dir: &std::path::Path, out: &mut dyn Write) -> anyh
         app.ingress
     )?;
     out.flush()?;
-    watch(receiver, out).await?;
+    watch(receiver, &rules, out).await?;
     app.drain().await;
     Ok(Exit::Done)
 }
 
 /// Prints what arrives until the operator has seen enough.
-async fn watch(mut receiver: Receiver, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn watch(mut receiver: Receiver, rules: &Rules, out: &mut dyn Write) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => return Ok(()),
             received = receiver.received.recv() => match received {
                 Some(received) => {
-                    arrival(&received, out)?;
+                    arrival(rules, &received, out)?;
                     out.flush()?;
                 }
                 None => return Ok(()),
@@ -132,7 +135,7 @@ impl Stage {
         let mut right = 0;
         for _ in 0..promised {
             match tokio::time::timeout(PATIENCE, self.receiver.received.recv()).await {
-                Ok(Some(received)) => right += usize::from(arrival(&received, out)?),
+                Ok(Some(received)) => right += usize::from(arrival(&self.rules, &received, out)?),
                 _ => break,
             }
         }
@@ -187,8 +190,9 @@ fn decided(decision: &Decision) -> String {
     }
 }
 
-/// One line per arrival; whether its signature was right (or none was asked for).
-fn arrival(received: &Received, out: &mut dyn Write) -> anyhow::Result<bool> {
+/// A few lines per arrival; whether its signature was right (or none was asked for), and a body in
+/// a CMDB's dialect is what that CMDB's tools understand.
+fn arrival(rules: &Rules, received: &Received, out: &mut dyn Write) -> anyhow::Result<bool> {
     let body = String::from_utf8_lossy(&received.body);
     let short: String = body.chars().take(160).collect();
     let (right, signature) = match &received.verified {
@@ -203,7 +207,17 @@ fn arrival(received: &Received, out: &mut dyn Write) -> anyhow::Result<bool> {
         received.path,
         if short == body { "" } else { "…" }
     )?;
-    Ok(right)
+    match reading(rules, received) {
+        None => Ok(right),
+        Some(Ok(told)) => {
+            writeln!(out, "    {told}")?;
+            Ok(right)
+        }
+        Some(Err(cause)) => {
+            writeln!(out, "    NOT UNDERSTOOD: {cause}")?;
+            Ok(false)
+        }
+    }
 }
 
 /// Writes the shipped files where the rules can be loaded from.
