@@ -1,0 +1,319 @@
+//! What leaves in a dialect is read back as the event it was: every captured webhook, and events
+//! that nobody has sent yet.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::{Arc, LazyLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::samples::{event, receipt};
+use super::{Format, Kinds};
+use crate::adapter::{Adapter, Basics, Overrides, Settings, shipped};
+use crate::json;
+use crate::model::{Event, Json, Receipt};
+use crate::problem::Problems;
+use crate::yaml;
+
+const DIALECTS: [(&str, Format); 3] =
+    [("netbox", Format::Netbox), ("infrahub", Format::Infrahub), ("datagerry", Format::Datagerry)];
+
+/// A source: an adapter and what the config says about it.
+struct Source {
+    adapter: Adapter,
+    settings: Settings,
+}
+
+#[derive(Default)]
+struct Options {
+    templated: bool,
+    redact: &'static [&'static str],
+    map: &'static str,
+}
+
+impl Source {
+    fn new(name: &str, options: &Options) -> Self {
+        let mut problems = Problems::default();
+        let (file, text) = shipped(name).unwrap();
+        let adapter = Adapter::compile(file, text, &mut problems).unwrap();
+        let basics = Basics {
+            source: "lab-1".to_owned(),
+            kinds: HashMap::from([("6".to_owned(), "router".to_owned()), ("9".to_owned(), "ap".to_owned())]),
+            templated: options.templated,
+            ..Basics::default()
+        };
+        let redact = options.redact.iter().map(|path| ((1, 1), (*path).to_owned())).collect();
+        let map = (!options.map.is_empty()).then(|| yaml::parse("c.yaml", options.map, &mut problems).unwrap());
+        let overrides = Overrides { file: "c.yaml", redact, map: map.as_ref() };
+        let settings = adapter.settings(basics, overrides, &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        Self { adapter, settings }
+    }
+
+    /// The event in a body, and the receipt it came with; nothing where it cannot be read.
+    fn event(&self, body: &[u8]) -> Option<(Event, Receipt)> {
+        let reading = self.adapter.read(&self.settings, body).ok()?;
+        let mut receipt = receipt(&reading.body);
+        receipt.masked = reading.masked;
+        let mut events = self.adapter.normalise(&self.settings, &receipt, reading.document).ok()?;
+        assert_eq!(events.len(), 1);
+        Some((events.remove(0), receipt))
+    }
+
+    fn back(&self, body: &[u8]) -> Event {
+        let text = String::from_utf8_lossy(body);
+        self.event(body).unwrap_or_else(|| panic!("{} cannot be read back: {text}", self.adapter.name)).0
+    }
+}
+
+static PLAIN: LazyLock<[Source; 3]> =
+    LazyLock::new(|| DIALECTS.map(|(name, _)| Source::new(name, &Options::default())));
+
+/// Name and body of every captured request of a sender.
+fn captures(sender: &str) -> Vec<(String, Vec<u8>)> {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/corpus");
+    let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "jsonl")) {
+        for line in fs::read_to_string(file).unwrap().lines() {
+            let record: Json = serde_json::from_str(line).unwrap();
+            if record["sender"] == sender {
+                // What was signed for an empty body.
+                let body = STANDARD.decode(record["body_base64"].as_str().unwrap_or_default()).unwrap();
+                let body = if body.is_empty() { b"{}".to_vec() } else { body };
+                found.push((record["name"].as_str().unwrap().to_owned(), body));
+            }
+        }
+    }
+    found
+}
+
+fn render(format: Format, event: &Event, receipt: &Receipt) -> Vec<u8> {
+    let rendered = format.render(event, receipt, &Kinds::new()).unwrap();
+    assert_eq!(Ok(&rendered), format.render(event, receipt, &Kinds::new()).as_ref(), "not the same twice");
+    rendered.body.to_vec()
+}
+
+/// The event without what every receipt has of its own.
+fn timeless(event: &Event) -> Json {
+    let mut json = serde_json::to_value(event).unwrap();
+    for own in ["id", "received_at"] {
+        json.as_object_mut().unwrap().shift_remove(own);
+    }
+    json
+}
+
+/// What has to be the same in every dialect.
+fn essence(event: &Event) -> Json {
+    let facts = ["type", "action", "object", "branch", "actor", "occurred_at", "correlation_id", "changes"];
+    let json = serde_json::to_value(event).unwrap();
+    facts.iter().map(|fact| ((*fact).to_owned(), json[fact].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// How many captures of a sender map under these options, having come back as they were.
+fn come_back(sender: &str, options: &Options) -> usize {
+    let source = Source::new(sender, options);
+    let (_, format) = DIALECTS.into_iter().find(|(name, _)| *name == sender).unwrap();
+    let mut seen = 0;
+    for (name, body) in captures(sender) {
+        let Some((event, receipt)) = source.event(&body) else { continue };
+        let sent = render(format, &event, &receipt);
+        let back = source.back(&sent);
+        pretty_eq(&timeless(&back), &timeless(&event), &name, &sent);
+        seen += 1;
+    }
+    seen
+}
+
+fn pretty_eq(found: &Json, wanted: &Json, name: &str, sent: &[u8]) {
+    let sent = String::from_utf8_lossy(sent);
+    assert!(found == wanted, "{name}\nfound {found}\nwanted {wanted}\nsent {sent}");
+}
+
+#[test]
+fn every_capture_comes_back_through_its_own_dialect() {
+    for (sender, least) in [("netbox", 330), ("infrahub", 110), ("datagerry", 20)] {
+        let seen = come_back(sender, &Options::default());
+        assert!(seen >= least, "{sender}: {seen}");
+    }
+}
+
+#[test]
+fn every_capture_comes_back_from_a_templated_source() {
+    for (sender, least) in [("netbox", 400), ("infrahub", 120), ("datagerry", 30)] {
+        let seen = come_back(sender, &Options { templated: true, ..Options::default() });
+        assert!(seen >= least, "{sender}: {seen}");
+    }
+    let map = "{type: 'netbox.object.{$.ev}', action: $.ev, object: {kind: dcim.site, id: $.id, name: $.name}, actor.name: $.who}";
+    let seen = come_back("netbox", &Options { templated: true, map, ..Options::default() });
+    assert!(seen >= 15, "{seen}");
+}
+
+#[test]
+fn every_capture_comes_back_with_its_hidden_changes() {
+    for (sender, redact) in [
+        (
+            "netbox",
+            &["$.data.name", "$.data.status", "$.data.description", "$.snapshots.postchange.custom_fields", "$.data.tags"]
+                as &[_],
+        ),
+        ("netbox", &["$.snapshots"]),
+        (
+            "infrahub",
+            &[
+                "$.data.changelog.attributes.status.value",
+                "$.data.changelog.attributes.name",
+                "$.data.changelog.relationships.interfaces.peers",
+                "$.data.changelog.relationships.site.peer_id",
+            ],
+        ),
+        ("infrahub", &["$.data.changelog"]),
+        ("datagerry", &["$.object_after.fields[0].value", "$.object_before.fields[1]"]),
+    ] {
+        let seen = come_back(sender, &Options { redact, ..Options::default() });
+        assert!(seen >= 15, "{sender} {redact:?}: {seen}");
+    }
+}
+
+#[test]
+fn every_capture_says_the_same_in_every_dialect() {
+    let mut seen = HashMap::new();
+    for (source, (sender, _)) in PLAIN.iter().zip(DIALECTS) {
+        for (name, body) in captures(sender) {
+            let Some((event, receipt)) = source.event(&body) else { continue };
+            for (other, (dialect, format)) in PLAIN.iter().zip(DIALECTS) {
+                let sent = render(format, &event, &receipt);
+                if dialect != sender {
+                    pretty_eq(&essence(&other.back(&sent)), &essence(&event), &format!("{name} as {dialect}"), &sent);
+                    *seen.entry((sender, dialect)).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    assert!(seen.len() == 6 && seen.values().all(|count| *count >= 20), "{seen:?}");
+}
+
+#[test]
+fn what_was_relayed_once_can_be_relayed_on() {
+    let mut seen = 0;
+    for (source, (sender, _)) in PLAIN.iter().zip(DIALECTS) {
+        for (name, body) in captures(sender).into_iter().step_by(5) {
+            let Some((event, receipt)) = source.event(&body) else { continue };
+            for (first, (_, there)) in PLAIN.iter().zip(DIALECTS) {
+                let Some((relayed, receipt)) = first.event(&render(there, &event, &receipt)) else { continue };
+                for (second, (dialect, on)) in PLAIN.iter().zip(DIALECTS) {
+                    let sent = render(on, &relayed, &receipt);
+                    pretty_eq(&essence(&second.back(&sent)), &essence(&relayed), &format!("{name} {dialect}"), &sent);
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 500, "{seen}");
+}
+
+#[test]
+fn the_names_that_a_destination_gives_to_kinds_do_not_lose_the_kind() {
+    let kinds = Kinds::from([("Server".to_owned(), "dcim.device".to_owned()), ("rack".to_owned(), "7".to_owned())]);
+    for kind in ["Server", "rack", "type:9", "dcim.device"] {
+        for (source, (system, format)) in PLAIN.iter().zip(DIALECTS) {
+            let event = event(json!({"system": "lab", "object": {"kind": kind, "id": "1", "name": null, "url": null}}));
+            let sent = format.render(&event, &receipt(b""), &kinds).unwrap().body;
+            assert_eq!(source.back(&sent).object, event.object, "{system}");
+        }
+    }
+    let native = json!({"event": "updated", "data": {"id": 1}});
+    let netbox = event(json!({"system": "netbox", "type": "netbox.object.updated", "native": native,
+        "object": {"kind": "rack", "id": "1", "name": null, "url": null}, "data": {"id": 1}}));
+    let sent = Format::Netbox.render(&netbox, &receipt(b""), &kinds).unwrap().body;
+    assert_eq!(PLAIN[0].back(&sent).object, netbox.object);
+}
+
+/// Values as they may stand in any sender's fields.
+fn value() -> impl Strategy<Value = Json> {
+    let huge = prop::sample::select(vec!["1e999", "-0.0", "123456789012345678901234567890", "1.50", "0"]);
+    let number = |text: &str| json::parse(text.as_bytes(), json::NonFinite::Refuse).unwrap().value;
+    prop_oneof![
+        3 => json::any_json(),
+        1 => huge.prop_map(number),
+        1 => Just(json!("***")),
+    ]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    let odd = [
+        "", "name", "status", "custom_fields.cf", ".", "a..b", "last_updated", "created", "_hidden", "tags", "active",
+        "interface_count", "lft", "level", "path", "role", "fields", "id", "url", "key", "***", "$date", "multi_data_sections",
+    ];
+    prop_oneof![prop::sample::select(odd.to_vec()).prop_map(str::to_owned), any::<String>()]
+}
+
+/// A change as an action allows it: there is nothing before a creation and after a deletion.
+fn change(action: &'static str) -> impl Strategy<Value = Json> {
+    let ids = || prop::collection::vec(name(), 0..3);
+    let partial = (name(), ids(), ids()).prop_map(|(field, from, to)| (field, json!(from), json!(to), true));
+    let whole = (name(), value(), value()).prop_map(|(field, from, to)| (field, from, to, false));
+    prop_oneof![partial, whole].prop_filter_map("nothing changed", move |(field, mut from, mut to, partial)| {
+        if action == "created" {
+            from = Json::Null;
+        }
+        if action == "deleted" {
+            to = Json::Null;
+        }
+        let nothing = |value: &Json| value.is_null() || partial && *value == json!([]);
+        let change = json!({"field": field, "from": from, "to": to, "partial": partial});
+        (!(nothing(&from) && nothing(&to))).then_some(change)
+    })
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let action = prop::sample::select(vec!["created", "updated", "deleted", "merged", "a.b", "", "job_started", "***"]);
+    let system = prop::sample::select(vec!["lab", "nautobot", "jira", "netbox", "infrahub", "datagerry"]);
+    let text = || prop::option::of(name());
+    let given = || name().prop_filter("needed", |text| !text.is_empty());
+    let object = prop::option::of((given(), prop_oneof![given(), "[0-9]{1,25}"], text(), text())).boxed();
+    action.prop_flat_map(move |action| {
+        let changes = prop::collection::vec(change(action), 0..5);
+        let states = (value(), value(), value());
+        let facts = (text(), text(), text(), text());
+        (system.clone(), object.clone(), changes, states, facts, any::<bool>()).prop_map(
+            move |(system, object, changes, (before, after, data), (branch, actor, who, correlation), job)| {
+                let object = object
+                    .map(|(kind, id, name, url)| json!({"kind": kind, "id": id, "name": name, "url": url}));
+                let part = if job { "job" } else { "object" };
+                event(json!({"system": system, "type": format!("{system}.{part}.{action}"), "action": action,
+                    "object": object, "changes": changes, "before": before, "after": after, "data": data,
+                    "branch": branch, "actor": {"id": actor, "name": who}, "correlation_id": correlation,
+                    "occurred_at": "2026-11-22T05:30:00.25Z"}))
+            },
+        )
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_event_says_the_same_in_every_dialect(event in any_event()) {
+        for (source, (dialect, format)) in PLAIN.iter().zip(DIALECTS) {
+            let sent = render(format, &event, &receipt(b""));
+            let text = String::from_utf8_lossy(&sent).into_owned();
+            let back = source.back(&sent);
+            prop_assert_eq!(essence(&back), essence(&event), "{}: {}", dialect, text);
+        }
+    }
+
+    #[test]
+    fn no_event_makes_any_format_panic(mut event in any_event(), native in json::any_json(), time in name()) {
+        event.native = Arc::new(native);
+        event.occurred_at = Some(time);
+        let kinds: Kinds = event.object.iter().map(|object| (object.kind.clone(), object.id.clone())).collect();
+        for (name, format) in Format::ALL {
+            let rendered = format.render(&event, &receipt(b"x"), &kinds).unwrap();
+            let dialect = !rendered.content_type.starts_with("text/") && name != "native";
+            prop_assert!(!dialect || json::parse(&rendered.body, json::NonFinite::Refuse).is_ok(), "{}", name);
+        }
+    }
+}
