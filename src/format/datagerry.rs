@@ -26,13 +26,13 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
 fn own_body(event: &Event) -> Json {
     let native = &event.native;
     let member = |name: &str| native.get(name).cloned().unwrap_or_default();
-    json!({
-        "event_time": member("event_time"),
-        "operation": member("operation"),
-        "object_before": event.before,
-        "object_after": event.after,
-        "changes": member("changes"),
-    })
+    facts::object([
+        ("event_time", member("event_time")),
+        ("operation", member("operation")),
+        ("object_before", event.before.clone()),
+        ("object_after", event.after.clone()),
+        ("changes", member("changes")),
+    ])
 }
 
 /// Whether DATAGERRY's own members give the same event again.
@@ -58,13 +58,13 @@ fn foreign_body(event: &Event, kinds: &Kinds) -> Json {
     let (before, after) = (before.clone().unwrap_or_else(known), after.clone().unwrap_or_else(known));
     let before = (event.action != "created").then(|| object(event, kinds, before, |change| &change.from));
     let after = (event.action != "deleted").then(|| object(event, kinds, after, |change| &change.to));
-    json!({
-        "event_time": {"$date": time::instant(event).as_millisecond()},
-        "operation": operation(event),
-        "object_before": before,
-        "object_after": after,
-        "changes": changes(event),
-    })
+    facts::object([
+        ("event_time", at(event)),
+        ("operation", json!(operation(event))),
+        ("object_before", before.unwrap_or_default()),
+        ("object_after", after.unwrap_or_default()),
+        ("changes", changes(event)),
+    ])
 }
 
 /// The data as fields.
@@ -87,32 +87,40 @@ fn object(event: &Event, kinds: &Kinds, mut state: Fields, side: fn(&Change) -> 
         _ => None,
     };
     let actor = event.actor.id.as_ref().or(event.actor.name.as_ref());
-    let actor = actor.map(|actor| facts::number_or_text(actor));
-    let at = json!({"$date": time::instant(event).as_millisecond()});
-    let created = event.action == "created";
-    json!({
-        "public_id": event.object.as_ref().map_or(json!(0), |object| facts::number_or_text(&object.id)),
-        "type_id": type_id(event, kinds),
-        "status": false,
-        "version": "1.0.0",
-        "creation_time": at,
-        "author_id": actor,
-        "last_edit_time": if created { Json::Null } else { at.clone() },
-        "editor_id": if created { None } else { actor.clone() },
-        "active": active.unwrap_or(Json::Bool(true)),
-        "fields": named(event, state),
-        "multi_data_sections": [],
-    })
+    let actor = actor.map_or(Json::Null, |actor| facts::number_or_text(actor));
+    let edited = |value: &Json| if event.action == "created" { Json::Null } else { value.clone() };
+    let (id, at) = (event.object.as_ref().map(|object| object.id.as_str()), at(event));
+    facts::object([
+        ("public_id", facts::number_or_text(id.unwrap_or("0"))),
+        ("type_id", type_id(event, kinds)),
+        ("status", json!(false)),
+        ("version", json!("1.0.0")),
+        ("last_edit_time", edited(&at)),
+        ("creation_time", at),
+        ("editor_id", edited(&actor)),
+        ("author_id", actor),
+        ("active", active.unwrap_or(Json::Bool(true))),
+        ("fields", named(event, state)),
+        ("multi_data_sections", json!([])),
+    ])
 }
 
 /// The fields as `{name, value}`, among them one by which people know the object.
-fn named(event: &Event, mut state: Fields) -> Vec<Json> {
+fn named(event: &Event, mut state: Fields) -> Json {
     let name = event.object.as_ref().and_then(|object| object.name.as_ref());
     let shown = NAMES.iter().filter_map(|known| state.get(*known)).any(|value| !value.is_null());
     if let Some(name) = name.filter(|_| !shown && !state.contains_key("name")) {
         state.insert("name".to_owned(), json!(name));
     }
-    state.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+    state.into_iter().map(|(name, value)| field(&name, value)).collect()
+}
+
+fn field(name: &str, value: Json) -> Json {
+    facts::object([("name", json!(name)), ("value", value)])
+}
+
+fn at(event: &Event) -> Json {
+    json!({"$date": time::instant(event).as_millisecond()})
 }
 
 /// The number of the object's type: the destination's word, the event's own, or none (0).
@@ -135,9 +143,8 @@ fn changes(event: &Event) -> Json {
     {
         return json!({"state": state});
     }
-    let list = |side: fn(&Change) -> &Json| -> Vec<Json> {
-        let changes = event.changes.iter();
-        changes.map(|change| json!({"name": change.field, "value": side(change)})).collect()
+    let list = |side: fn(&Change) -> &Json| -> Json {
+        event.changes.iter().map(|change| field(&change.field, side(change).clone())).collect()
     };
-    json!({"old": list(|change| &change.from), "new": list(|change| &change.to)})
+    facts::object([("old", list(|change| &change.from)), ("new", list(|change| &change.to))])
 }

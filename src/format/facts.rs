@@ -8,19 +8,36 @@ use crate::model::{Change, Event, Json};
 /// What stands in place of a redacted value.
 const MASK: &str = "***";
 
+/// A JSON object. Its values are moved, not serialised again, so that numbers keep their digits.
+pub(super) fn object<const N: usize>(members: [(&str, Json); N]) -> Json {
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
 /// The facts as they are.
 pub(super) fn facts(event: &Event) -> Json {
-    json!({
-        "system": event.system,
-        "type": event.r#type,
-        "action": event.action,
-        "object": event.object,
-        "branch": event.branch,
-        "actor": event.actor,
-        "occurred_at": event.occurred_at,
-        "correlation_id": event.correlation_id,
-        "changes": event.changes,
-    })
+    object([
+        ("system", json!(event.system)),
+        ("type", json!(event.r#type)),
+        ("action", json!(event.action)),
+        ("object", json!(event.object)),
+        ("branch", json!(event.branch)),
+        ("actor", json!(event.actor)),
+        ("occurred_at", json!(event.occurred_at)),
+        ("correlation_id", json!(event.correlation_id)),
+        ("changes", event.changes.iter().map(change).collect()),
+    ])
+}
+
+fn change(change: &Change) -> Json {
+    let mut json = object([
+        ("field", json!(change.field)),
+        ("from", change.from.clone()),
+        ("to", change.to.clone()),
+    ]);
+    if change.partial {
+        json["partial"] = Json::Bool(true);
+    }
+    json
 }
 
 /// Whether a change is hidden. Two masks look alike, so a receiver would not see it in the states.

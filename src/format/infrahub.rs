@@ -20,14 +20,14 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
         (None, None) => (payload(event), nodeless(event)),
     };
     let account = event.actor.id.as_ref().or(event.actor.name.as_ref().filter(|_| own.is_none()));
-    let mut body = json!({
-        "data": data,
-        "id": id(event, own.is_some()),
-        "branch": event.branch,
-        "account_id": account,
-        "occured_at": occurred_at(event, own.is_some()),
-        "event": name,
-    });
+    let mut body = facts::object([
+        ("data", data),
+        ("id", id(event, own.is_some())),
+        ("branch", json!(event.branch)),
+        ("account_id", json!(account)),
+        ("occured_at", json!(occurred_at(event, own.is_some()))),
+        ("event", json!(name)),
+    ]);
     if !own.is_some_and(|own| says_all(event, own)) {
         body["crossconnect"] = facts::facts(event);
     }
@@ -92,20 +92,21 @@ fn node(event: &Event, object: &Object, kinds: &Kinds) -> Json {
             }
         }
     }
-    let fields: Vec<_> = attributes.keys().chain(relationships.keys()).collect();
-    json!({
-        "kind": kind,
-        "action": event.action,
-        "fields": fields,
-        "node_id": object.id,
-        "changelog": {
-            "node_id": object.id,
-            "node_kind": kind,
-            "display_label": object.name,
-            "attributes": attributes,
-            "relationships": relationships,
-        },
-    })
+    let fields = json!(attributes.keys().chain(relationships.keys()).collect::<Vec<_>>());
+    let changelog = facts::object([
+        ("node_id", json!(object.id)),
+        ("node_kind", json!(kind)),
+        ("display_label", json!(object.name)),
+        ("attributes", Json::Object(attributes)),
+        ("relationships", Json::Object(relationships)),
+    ]);
+    facts::object([
+        ("kind", json!(kind)),
+        ("action", json!(event.action)),
+        ("fields", fields),
+        ("node_id", json!(object.id)),
+        ("changelog", changelog),
+    ])
 }
 
 fn attribute(change: &Change) -> Json {
@@ -114,14 +115,15 @@ fn attribute(change: &Change) -> Json {
         (_, Json::Null) => "removed",
         _ => "updated",
     };
-    json!({
-        "name": change.field,
-        "kind": attribute_kind(if change.to.is_null() { &change.from } else { &change.to }),
-        "value": change.to,
-        "value_previous": change.from,
-        "value_update_status": status,
-        "properties": {},
-    })
+    let kind = attribute_kind(if change.to.is_null() { &change.from } else { &change.to });
+    facts::object([
+        ("name", json!(change.field)),
+        ("kind", json!(kind)),
+        ("value", change.to.clone()),
+        ("value_previous", change.from.clone()),
+        ("value_update_status", json!(status)),
+        ("properties", json!({})),
+    ])
 }
 
 /// Infrahub's word for such values.
@@ -163,5 +165,6 @@ fn nodeless(event: &Event) -> String {
 
 /// Data that is no object, as a member of one: Infrahub's always is.
 fn payload(event: &Event) -> Json {
-    if event.data.is_object() { event.data.clone() } else { json!({"payload": event.data}) }
+    let data = event.data.clone();
+    if data.is_object() { data } else { facts::object([("payload", data)]) }
 }

@@ -22,8 +22,8 @@ pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
     let mut put = |name: &str, value: Json| view.insert(name.to_owned(), value);
     put("event", own.map_or_else(|| json!(word(event)), |own| json!(own)));
     put("timestamp", json!(timestamp(event, own.is_some())));
-    put("object_type", json!(kind));
     put("model", json!(kind.as_ref().and_then(Json::as_str).map(model)));
+    put("object_type", kind.unwrap_or_default());
     put("username", json!(user));
     put("request_id", json!(event.correlation_id));
     let snapshots = Snapshots::of(event);
@@ -115,10 +115,12 @@ fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
 }
 
 fn states(event: &Event, snapshots: Snapshots) -> Json {
-    if NATIVES.contains(&event.system.as_str()) {
-        return json!({"prechange": event.before, "postchange": event.after});
-    }
-    json!({"prechange": snapshots.before, "postchange": snapshots.after})
+    let [before, after] = if NATIVES.contains(&event.system.as_str()) {
+        [event.before.clone(), event.after.clone()]
+    } else {
+        [snapshots.before, snapshots.after].map(|state| state.map_or(Json::Null, Json::Object))
+    };
+    facts::object([("prechange", before), ("postchange", after)])
 }
 
 /// The request behind the event; none for what is about no object, such as a job.

@@ -92,15 +92,28 @@ fn captures(sender: &str) -> Vec<(String, Vec<u8>)> {
     found
 }
 
+/// Every event of every capture.
+pub(super) fn captured_events() -> Vec<Event> {
+    let of = |(source, (sender, _)): (&Source, (&str, Format))| -> Vec<Event> {
+        captures(sender).iter().filter_map(|(_, body)| source.event(body)).map(|(event, _)| event).collect()
+    };
+    PLAIN.iter().zip(DIALECTS).flat_map(of).collect()
+}
+
 fn render(format: Format, event: &Event, receipt: &Receipt) -> Vec<u8> {
     let rendered = format.render(event, receipt, &Kinds::new()).unwrap();
     assert_eq!(Ok(&rendered), format.render(event, receipt, &Kinds::new()).as_ref(), "not the same twice");
     rendered.body.to_vec()
 }
 
+/// The event's JSON, with its numbers as they were written.
+pub(super) fn model(event: &Event) -> Json {
+    json::parse(&serde_json::to_vec(event).unwrap(), json::NonFinite::Refuse).unwrap().value
+}
+
 /// The event without what every receipt has of its own.
 fn timeless(event: &Event) -> Json {
-    let mut json = serde_json::to_value(event).unwrap();
+    let mut json = model(event);
     for own in ["id", "received_at"] {
         json.as_object_mut().unwrap().shift_remove(own);
     }
@@ -110,7 +123,7 @@ fn timeless(event: &Event) -> Json {
 /// What has to be the same in every dialect.
 fn essence(event: &Event) -> Json {
     let facts = ["type", "action", "object", "branch", "actor", "occurred_at", "correlation_id", "changes"];
-    let json = serde_json::to_value(event).unwrap();
+    let json = model(event);
     facts.iter().map(|fact| ((*fact).to_owned(), json[fact].clone())).collect::<serde_json::Map<_, _>>().into()
 }
 
@@ -123,7 +136,9 @@ fn come_back(sender: &str, options: &Options) -> usize {
         let Some((event, receipt)) = source.event(&body) else { continue };
         let sent = render(format, &event, &receipt);
         let back = source.back(&sent);
-        pretty_eq(&timeless(&back), &timeless(&event), &name, &sent);
+        // A template of the operator's own keeps its facts, but is no NetBox body any more.
+        let of = if options.map.is_empty() { timeless } else { essence };
+        pretty_eq(&of(&back), &of(&event), &name, &sent);
         seen += 1;
     }
     seen
