@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn states_that_were_sent_stay_as_they_are() {
-        let (before, after) = of(json!({"action": "updated", "before": {"a": {"b": 1}}, "after": {"a": {"b": 2}},
+        let (before, after) =
+            of(json!({"action": "updated", "before": {"a": {"b": 1}}, "after": {"a": {"b": 2}},
             "changes": [{"field": "a.b", "from": 1, "to": 2}]}));
         assert_eq!((before, after), (json!({"a": {"b": 1}}), json!({"a": {"b": 2}})));
     }

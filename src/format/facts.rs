@@ -29,11 +29,8 @@ pub(super) fn facts(event: &Event) -> Json {
 }
 
 fn change(change: &Change) -> Json {
-    let mut json = object([
-        ("field", json!(change.field)),
-        ("from", change.from.clone()),
-        ("to", change.to.clone()),
-    ]);
+    let mut json =
+        object([("field", json!(change.field)), ("from", change.from.clone()), ("to", change.to.clone())]);
     if change.partial {
         json["partial"] = Json::Bool(true);
     }

@@ -22,8 +22,9 @@ pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
     let mut put = |name: &str, value: Json| view.insert(name.to_owned(), value);
     put("event", own.map_or_else(|| json!(word(event)), |own| json!(own)));
     put("timestamp", json!(timestamp(event, own.is_some())));
-    put("model", json!(kind.as_ref().and_then(Json::as_str).map(model)));
+    let model = json!(kind.as_ref().and_then(Json::as_str).map(model));
     put("object_type", kind.unwrap_or_default());
+    put("model", model);
     put("username", json!(user));
     put("request_id", json!(event.correlation_id));
     let snapshots = Snapshots::of(event);

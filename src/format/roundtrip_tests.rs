@@ -46,7 +46,8 @@ impl Source {
             ..Basics::default()
         };
         let redact = options.redact.iter().map(|path| ((1, 1), (*path).to_owned())).collect();
-        let map = (!options.map.is_empty()).then(|| yaml::parse("c.yaml", options.map, &mut problems).unwrap());
+        let map =
+            (!options.map.is_empty()).then(|| yaml::parse("c.yaml", options.map, &mut problems).unwrap());
         let overrides = Overrides { file: "c.yaml", redact, map: map.as_ref() };
         let settings = adapter.settings(basics, overrides, &mut problems);
         assert!(problems.is_empty(), "{problems:?}");
@@ -112,19 +113,16 @@ pub(super) fn model(event: &Event) -> Json {
 }
 
 /// The event without what every receipt has of its own.
-fn timeless(event: &Event) -> Json {
-    let mut json = model(event);
-    for own in ["id", "received_at"] {
-        json.as_object_mut().unwrap().shift_remove(own);
-    }
-    json
+fn timeless(event: &Event) -> Event {
+    let blank = self::event(json!({}));
+    Event { id: blank.id, received_at: blank.received_at, native: blank.native, ..event.clone() }
 }
 
 /// What has to be the same in every dialect.
-fn essence(event: &Event) -> Json {
-    let facts = ["type", "action", "object", "branch", "actor", "occurred_at", "correlation_id", "changes"];
-    let json = model(event);
-    facts.iter().map(|fact| ((*fact).to_owned(), json[fact].clone())).collect::<serde_json::Map<_, _>>().into()
+fn essence(event: &Event) -> Event {
+    let (nothing, system) = (Json::Null, String::new());
+    let states = Event { before: nothing.clone(), after: nothing.clone(), data: nothing, ..timeless(event) };
+    Event { source: system.clone(), system, ..states }
 }
 
 /// How many captures of a sender map under these options, having come back as they were.
@@ -138,15 +136,16 @@ fn come_back(sender: &str, options: &Options) -> usize {
         let back = source.back(&sent);
         // A template of the operator's own keeps its facts, but is no NetBox body any more.
         let of = if options.map.is_empty() { timeless } else { essence };
-        pretty_eq(&of(&back), &of(&event), &name, &sent);
+        same(&of(&back), &of(&event), &name, &sent);
         seen += 1;
     }
     seen
 }
 
-fn pretty_eq(found: &Json, wanted: &Json, name: &str, sent: &[u8]) {
+fn same(found: &Event, wanted: &Event, name: &str, sent: &[u8]) {
+    let show = |event| serde_json::to_string(event).unwrap();
     let sent = String::from_utf8_lossy(sent);
-    assert!(found == wanted, "{name}\nfound {found}\nwanted {wanted}\nsent {sent}");
+    assert!(found == wanted, "{name}\nfound {}\nwanted {}\nsent {sent}", show(found), show(wanted));
 }
 
 #[test]
@@ -173,8 +172,13 @@ fn every_capture_comes_back_with_its_hidden_changes() {
     for (sender, redact) in [
         (
             "netbox",
-            &["$.data.name", "$.data.status", "$.data.description", "$.snapshots.postchange.custom_fields", "$.data.tags"]
-                as &[_],
+            &[
+                "$.data.name",
+                "$.data.status",
+                "$.data.description",
+                "$.snapshots.postchange.custom_fields",
+                "$.data.tags",
+            ] as &[_],
         ),
         ("netbox", &["$.snapshots"]),
         (
@@ -203,7 +207,12 @@ fn every_capture_says_the_same_in_every_dialect() {
             for (other, (dialect, format)) in PLAIN.iter().zip(DIALECTS) {
                 let sent = render(format, &event, &receipt);
                 if dialect != sender {
-                    pretty_eq(&essence(&other.back(&sent)), &essence(&event), &format!("{name} as {dialect}"), &sent);
+                    same(
+                        &essence(&other.back(&sent)),
+                        &essence(&event),
+                        &format!("{name} as {dialect}"),
+                        &sent,
+                    );
                     *seen.entry((sender, dialect)).or_insert(0) += 1;
                 }
             }
@@ -216,27 +225,37 @@ fn every_capture_says_the_same_in_every_dialect() {
 fn what_was_relayed_once_can_be_relayed_on() {
     let mut seen = 0;
     for (source, (sender, _)) in PLAIN.iter().zip(DIALECTS) {
-        for (name, body) in captures(sender).into_iter().step_by(5) {
+        for (name, body) in captures(sender).into_iter().step_by(20) {
             let Some((event, receipt)) = source.event(&body) else { continue };
             for (first, (_, there)) in PLAIN.iter().zip(DIALECTS) {
-                let Some((relayed, receipt)) = first.event(&render(there, &event, &receipt)) else { continue };
+                let Some((relayed, receipt)) = first.event(&render(there, &event, &receipt)) else {
+                    continue;
+                };
                 for (second, (dialect, on)) in PLAIN.iter().zip(DIALECTS) {
                     let sent = render(on, &relayed, &receipt);
-                    pretty_eq(&essence(&second.back(&sent)), &essence(&relayed), &format!("{name} {dialect}"), &sent);
+                    same(
+                        &essence(&second.back(&sent)),
+                        &essence(&relayed),
+                        &format!("{name} {dialect}"),
+                        &sent,
+                    );
                     seen += 1;
                 }
             }
         }
     }
-    assert!(seen > 500, "{seen}");
+    assert!(seen > 150, "{seen}");
 }
 
 #[test]
 fn the_names_that_a_destination_gives_to_kinds_do_not_lose_the_kind() {
-    let kinds = Kinds::from([("Server".to_owned(), "dcim.device".to_owned()), ("rack".to_owned(), "7".to_owned())]);
+    let kinds =
+        Kinds::from([("Server".to_owned(), "dcim.device".to_owned()), ("rack".to_owned(), "7".to_owned())]);
     for kind in ["Server", "rack", "type:9", "dcim.device"] {
         for (source, (system, format)) in PLAIN.iter().zip(DIALECTS) {
-            let event = event(json!({"system": "lab", "object": {"kind": kind, "id": "1", "name": null, "url": null}}));
+            let event = event(
+                json!({"system": "lab", "object": {"kind": kind, "id": "1", "name": null, "url": null}}),
+            );
             let sent = format.render(&event, &receipt(b""), &kinds).unwrap().body;
             assert_eq!(source.back(&sent).object, event.object, "{system}");
         }
@@ -261,8 +280,29 @@ fn value() -> impl Strategy<Value = Json> {
 
 fn name() -> impl Strategy<Value = String> {
     let odd = [
-        "", "name", "status", "custom_fields.cf", ".", "a..b", "last_updated", "created", "_hidden", "tags", "active",
-        "interface_count", "lft", "level", "path", "role", "fields", "id", "url", "key", "***", "$date", "multi_data_sections",
+        "",
+        "name",
+        "status",
+        "custom_fields.cf",
+        ".",
+        "a..b",
+        "last_updated",
+        "created",
+        "_hidden",
+        "tags",
+        "active",
+        "interface_count",
+        "lft",
+        "level",
+        "path",
+        "role",
+        "fields",
+        "id",
+        "url",
+        "key",
+        "***",
+        "$date",
+        "multi_data_sections",
     ];
     prop_oneof![prop::sample::select(odd.to_vec()).prop_map(str::to_owned), any::<String>()]
 }
@@ -272,21 +312,33 @@ fn change(action: &'static str) -> impl Strategy<Value = Json> {
     let ids = || prop::collection::vec(name(), 0..3);
     let partial = (name(), ids(), ids()).prop_map(|(field, from, to)| (field, json!(from), json!(to), true));
     let whole = (name(), value(), value()).prop_map(|(field, from, to)| (field, from, to, false));
-    prop_oneof![partial, whole].prop_filter_map("nothing changed", move |(field, mut from, mut to, partial)| {
-        if action == "created" {
-            from = Json::Null;
-        }
-        if action == "deleted" {
-            to = Json::Null;
-        }
-        let nothing = |value: &Json| value.is_null() || partial && *value == json!([]);
-        let change = json!({"field": field, "from": from, "to": to, "partial": partial});
-        (!(nothing(&from) && nothing(&to))).then_some(change)
-    })
+    prop_oneof![partial, whole].prop_filter_map(
+        "nothing changed",
+        move |(field, mut from, mut to, partial)| {
+            if action == "created" {
+                from = Json::Null;
+            }
+            if action == "deleted" {
+                to = Json::Null;
+            }
+            let nothing = |value: &Json| value.is_null() || partial && *value == json!([]);
+            let change = json!({"field": field, "from": from, "to": to, "partial": partial});
+            (!(nothing(&from) && nothing(&to))).then_some(change)
+        },
+    )
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
-    let action = prop::sample::select(vec!["created", "updated", "deleted", "merged", "a.b", "", "job_started", "***"]);
+    let action = prop::sample::select(vec![
+        "created",
+        "updated",
+        "deleted",
+        "merged",
+        "a.b",
+        "",
+        "job_started",
+        "***",
+    ]);
     let system = prop::sample::select(vec!["lab", "nautobot", "jira", "netbox", "infrahub", "datagerry"]);
     let text = || prop::option::of(name());
     let given = || name().prop_filter("needed", |text| !text.is_empty());
@@ -296,7 +348,14 @@ fn any_event() -> impl Strategy<Value = Event> {
         let states = (value(), value(), value());
         let facts = (text(), text(), text(), text());
         (system.clone(), object.clone(), changes, states, facts, any::<bool>()).prop_map(
-            move |(system, object, changes, (before, after, data), (branch, actor, who, correlation), job)| {
+            move |(
+                system,
+                object,
+                changes,
+                (before, after, data),
+                (branch, actor, who, correlation),
+                job,
+            )| {
                 let object = object
                     .map(|(kind, id, name, url)| json!({"kind": kind, "id": id, "name": name, "url": url}));
                 let part = if job { "job" } else { "object" };

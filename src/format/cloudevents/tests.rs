@@ -53,7 +53,10 @@ fn decode(value: &str) -> String {
     while let Some(byte) = rest.next() {
         if byte == b'%' {
             let digits = [rest.next().unwrap(), rest.next().unwrap()];
-            assert!(digits.iter().all(|digit| digit.is_ascii_digit() || (b'A'..=b'F').contains(digit)), "{value}");
+            assert!(
+                digits.iter().all(|digit| digit.is_ascii_digit() || (b'A'..=b'F').contains(digit)),
+                "{value}"
+            );
             bytes.extend(hex::decode(digits.map(|digit| digit.to_ascii_lowercase())).unwrap());
         } else {
             bytes.push(byte);
@@ -108,7 +111,8 @@ fn the_attributes_of_an_event_are_these() {
         "object": {"kind": "dcim.device", "id": "1", "name": "zürich edge", "url": "/api/dcim/devices/1/"},
         "occurred_at": "2025-06-30T21:57:20.313712Z", "correlation_id": "05c7", "actor": {"id": null, "name": "jürg"}}));
     let rendered = render(Format::CloudEventsBinary, &event);
-    let headers: Vec<_> = rendered.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers: Vec<_> =
+        rendered.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         headers,
         [
@@ -132,7 +136,8 @@ fn the_attributes_of_an_event_are_these() {
 #[test]
 fn what_no_attribute_may_hold_is_replaced_or_left_out() {
     let long = "x".repeat(1025);
-    let odd = event(json!({"source": "a:b/c d%é", "type": "a\u{0}b", "action": "", "occurred_at": "yesterday",
+    let odd =
+        event(json!({"source": "a:b/c d%é", "type": "a\u{0}b", "action": "", "occurred_at": "yesterday",
         "object": {"kind": "k\n\u{85}\u{fdd0}\u{1ffff}", "id": "%41\"", "name": long, "url": null},
         "branch": "", "actor": {"id": "\u{7f}", "name": null}, "data": {"n": "\u{0}"}}));
     let (attributes, data) = structured(&odd);
