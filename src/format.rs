@@ -11,11 +11,13 @@ pub(crate) mod netbox;
 mod time;
 
 #[cfg(test)]
+mod generated_tests;
+#[cfg(test)]
 mod plain_tests;
 #[cfg(test)]
 mod roundtrip_tests;
 #[cfg(test)]
-pub(crate) mod samples;
+mod samples;
 
 use std::collections::HashMap;
 

@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::samples::{event, receipt};
@@ -18,11 +17,11 @@ use crate::model::{Event, Json, Receipt};
 use crate::problem::Problems;
 use crate::yaml;
 
-const DIALECTS: [(&str, Format); 3] =
+pub(super) const DIALECTS: [(&str, Format); 3] =
     [("netbox", Format::Netbox), ("infrahub", Format::Infrahub), ("datagerry", Format::Datagerry)];
 
 /// A source: an adapter and what the config says about it.
-struct Source {
+pub(super) struct Source {
     adapter: Adapter,
     settings: Settings,
 }
@@ -64,13 +63,13 @@ impl Source {
         Some((events.remove(0), receipt))
     }
 
-    fn back(&self, body: &[u8]) -> Event {
+    pub fn back(&self, body: &[u8]) -> Event {
         let text = String::from_utf8_lossy(body);
         self.event(body).unwrap_or_else(|| panic!("{} cannot be read back: {text}", self.adapter.name)).0
     }
 }
 
-static PLAIN: LazyLock<[Source; 3]> =
+pub(super) static PLAIN: LazyLock<[Source; 3]> =
     LazyLock::new(|| DIALECTS.map(|(name, _)| Source::new(name, &Options::default())));
 
 /// Name and body of every captured request of a sender.
@@ -101,7 +100,7 @@ pub(super) fn captured_events() -> Vec<Event> {
     PLAIN.iter().zip(DIALECTS).flat_map(of).collect()
 }
 
-fn render(format: Format, event: &Event, receipt: &Receipt) -> Vec<u8> {
+pub(super) fn render(format: Format, event: &Event, receipt: &Receipt) -> Vec<u8> {
     let rendered = format.render(event, receipt, &Kinds::new()).unwrap();
     assert_eq!(Ok(&rendered), format.render(event, receipt, &Kinds::new()).as_ref(), "not the same twice");
     rendered.body.to_vec()
@@ -119,7 +118,7 @@ fn timeless(event: &Event) -> Event {
 }
 
 /// What has to be the same in every dialect.
-fn essence(event: &Event) -> Event {
+pub(super) fn essence(event: &Event) -> Event {
     let (nothing, system) = (Json::Null, String::new());
     let states = Event { before: nothing.clone(), after: nothing.clone(), data: nothing, ..timeless(event) };
     Event { source: system.clone(), system, ..states }
@@ -265,129 +264,4 @@ fn the_names_that_a_destination_gives_to_kinds_do_not_lose_the_kind() {
         "object": {"kind": "rack", "id": "1", "name": null, "url": null}, "data": {"id": 1}}));
     let sent = Format::Netbox.render(&netbox, &receipt(b""), &kinds).unwrap().body;
     assert_eq!(PLAIN[0].back(&sent).object, netbox.object);
-}
-
-/// Values as they may stand in any sender's fields.
-fn value() -> impl Strategy<Value = Json> {
-    let huge = prop::sample::select(vec!["1e999", "-0.0", "123456789012345678901234567890", "1.50", "0"]);
-    let number = |text: &str| json::parse(text.as_bytes(), json::NonFinite::Refuse).unwrap().value;
-    prop_oneof![
-        3 => json::any_json(),
-        1 => huge.prop_map(number),
-        1 => Just(json!("***")),
-    ]
-}
-
-fn name() -> impl Strategy<Value = String> {
-    let odd = [
-        "",
-        "name",
-        "status",
-        "custom_fields.cf",
-        ".",
-        "a..b",
-        "last_updated",
-        "created",
-        "_hidden",
-        "tags",
-        "active",
-        "interface_count",
-        "lft",
-        "level",
-        "path",
-        "role",
-        "fields",
-        "id",
-        "url",
-        "key",
-        "***",
-        "$date",
-        "multi_data_sections",
-    ];
-    prop_oneof![prop::sample::select(odd.to_vec()).prop_map(str::to_owned), any::<String>()]
-}
-
-/// A change as an action allows it: there is nothing before a creation and after a deletion.
-fn change(action: &'static str) -> impl Strategy<Value = Json> {
-    let ids = || prop::collection::vec(name(), 0..3);
-    let partial = (name(), ids(), ids()).prop_map(|(field, from, to)| (field, json!(from), json!(to), true));
-    let whole = (name(), value(), value()).prop_map(|(field, from, to)| (field, from, to, false));
-    prop_oneof![partial, whole].prop_filter_map(
-        "nothing changed",
-        move |(field, mut from, mut to, partial)| {
-            if action == "created" {
-                from = Json::Null;
-            }
-            if action == "deleted" {
-                to = Json::Null;
-            }
-            let nothing = |value: &Json| value.is_null() || partial && *value == json!([]);
-            let change = json!({"field": field, "from": from, "to": to, "partial": partial});
-            (!(nothing(&from) && nothing(&to))).then_some(change)
-        },
-    )
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    let action = prop::sample::select(vec![
-        "created",
-        "updated",
-        "deleted",
-        "merged",
-        "a.b",
-        "",
-        "job_started",
-        "***",
-    ]);
-    let system = prop::sample::select(vec!["lab", "nautobot", "jira", "netbox", "infrahub", "datagerry"]);
-    let text = || prop::option::of(name());
-    let given = || name().prop_filter("needed", |text| !text.is_empty());
-    let object = prop::option::of((given(), prop_oneof![given(), "[0-9]{1,25}"], text(), text())).boxed();
-    action.prop_flat_map(move |action| {
-        let changes = prop::collection::vec(change(action), 0..5);
-        let states = (value(), value(), value());
-        let facts = (text(), text(), text(), text());
-        (system.clone(), object.clone(), changes, states, facts, any::<bool>()).prop_map(
-            move |(
-                system,
-                object,
-                changes,
-                (before, after, data),
-                (branch, actor, who, correlation),
-                job,
-            )| {
-                let object = object
-                    .map(|(kind, id, name, url)| json!({"kind": kind, "id": id, "name": name, "url": url}));
-                let part = if job { "job" } else { "object" };
-                event(json!({"system": system, "type": format!("{system}.{part}.{action}"), "action": action,
-                    "object": object, "changes": changes, "before": before, "after": after, "data": data,
-                    "branch": branch, "actor": {"id": actor, "name": who}, "correlation_id": correlation,
-                    "occurred_at": "2026-11-22T05:30:00.25Z"}))
-            },
-        )
-    })
-}
-
-proptest! {
-    #[test]
-    fn any_event_says_the_same_in_every_dialect(event in any_event()) {
-        for (source, (dialect, format)) in PLAIN.iter().zip(DIALECTS) {
-            let sent = render(format, &event, &receipt(b""));
-            let text = String::from_utf8_lossy(&sent).into_owned();
-            let back = source.back(&sent);
-            prop_assert_eq!(essence(&back), essence(&event), "{}: {}", dialect, text);
-        }
-    }
-
-    #[test]
-    fn no_event_makes_any_format_panic(mut event in any_event(), native in json::any_json(), time in name()) {
-        event.native = Arc::new(native);
-        event.occurred_at = Some(time);
-        let kinds: Kinds = event.object.iter().map(|object| (object.kind.clone(), object.id.clone())).collect();
-        for (name, format) in Format::ALL {
-            let rendered = format.render(&event, &receipt(b"x"), &kinds).unwrap();
-            let dialect = !rendered.content_type.starts_with("text/") && name != "native";
-            prop_assert!(!dialect || json::parse(&rendered.body, json::NonFinite::Refuse).is_ok(), "{}", name);
-        }
-    }
 }

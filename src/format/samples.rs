@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Timestamp};
 
 /// An event with these of its members; `native` too.
-pub(crate) fn event(parts: Json) -> Event {
+pub(super) fn event(parts: Json) -> Event {
     let mut whole = json!({
         "id": "evt_01939f6a8a4f7c3e9d2b5a6c7d8e9f00", "type": "lab.object.updated", "action": "updated",
         "source": "lab-1", "system": "lab", "object": {"kind": "Server", "id": "42", "name": "srv", "url": null},
@@ -31,7 +31,7 @@ pub(crate) fn event(parts: Json) -> Event {
 }
 
 /// A receipt of this body.
-pub(crate) fn receipt(body: &[u8]) -> Receipt {
+pub(super) fn receipt(body: &[u8]) -> Receipt {
     Receipt {
         id: ReceiptId::new(Timestamp::UNIX_EPOCH),
         source: Arc::from("lab-1"),
