@@ -1,11 +1,12 @@
 //! An event's object before and after, as flat fields, whatever its sender tells.
 //!
 //! NetBox sends both states; DATAGERRY sends them as lists of `{name, value}`; Infrahub sends
-//! only what changed. Conditions, templates and dialects see one shape. Pure.
+//! only what changed; others send the new state and what changed. Conditions, templates and
+//! dialects see one shape. Pure.
 
 use serde_json::Map;
 
-use crate::model::{Event, Json};
+use crate::model::{Change, Event, Json};
 
 /// Fields by name.
 pub type Fields = Map<String, Json>;
@@ -18,19 +19,21 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// What the event tells: its states where the sender gave any, else what changed.
+    /// What the event tells: its states where the sender gave any, the other one worked out
+    /// from what changed; without any state, what changed.
     pub fn of(event: &Event) -> Self {
-        let told = Self { before: flat(&event.before), after: flat(&event.after) };
-        if told.before.is_some() || told.after.is_some() || event.changes.is_empty() {
-            return told;
+        let (created, deleted) = (event.action == "created", event.action == "deleted");
+        let told = |state, absent: bool| if absent { None } else { flat(state) };
+        let (mut before, mut after) = (told(&event.before, created), told(&event.after, deleted));
+        if !event.changes.is_empty() {
+            if before.is_none() && !created {
+                before = Some(with(after.as_ref(), &event.changes, |change| &change.from));
+            }
+            if after.is_none() && !deleted {
+                after = Some(with(before.as_ref(), &event.changes, |change| &change.to));
+            }
         }
-        let side = |pick: fn(&crate::model::Change) -> &Json| {
-            event.changes.iter().map(|change| (change.field.clone(), pick(change).clone())).collect()
-        };
-        Self {
-            before: (event.action != "created").then(|| side(|change| &change.from)),
-            after: (event.action != "deleted").then(|| side(|change| &change.to)),
-        }
+        Self { before, after }
     }
 
     /// The object as it is now; of one that is gone, as it was.
@@ -39,19 +42,125 @@ impl Snapshots {
     }
 }
 
-/// A state as fields; lists of `{name, value}` under `fields` are put beside the rest.
+/// The other state, if any is known, with the changed fields as they were or are.
+fn with(other: Option<&Fields>, changes: &[Change], side: fn(&Change) -> &Json) -> Fields {
+    let mut state = other.cloned().unwrap_or_default();
+    for change in changes {
+        let value = side(change).clone();
+        match nested(&mut state, &change.field) {
+            Some(place) => *place = value,
+            None => {
+                state.insert(change.field.clone(), value);
+            }
+        }
+    }
+    state
+}
+
+/// Where a dotted field stands, if it does; names may have dots themselves.
+fn nested<'s>(state: &'s mut Fields, field: &str) -> Option<&'s mut Json> {
+    if state.contains_key(field) {
+        return state.get_mut(field);
+    }
+    let (outer, inner) = field.split_once('.')?;
+    nested(state.get_mut(outer)?.as_object_mut()?, inner)
+}
+
+/// A state as fields; lists of `{name, value}` under `fields` come first and win over members
+/// of the same name, which only describe the record.
 fn flat(state: &Json) -> Option<Fields> {
     let members = state.as_object()?;
     let Some(named) = members.get("fields").and_then(pairs) else { return Some(members.clone()) };
+    let mut fields = Fields::new();
     let rest = members.iter().filter(|(key, _)| *key != "fields");
-    Some(named.chain(rest.map(|(key, value)| (key.clone(), value.clone()))).collect())
+    for (name, value) in named.into_iter().chain(rest.map(|(key, value)| (key.as_str(), value))) {
+        if !fields.contains_key(name) {
+            fields.insert(name.to_owned(), value.clone());
+        }
+    }
+    Some(fields)
 }
 
-fn pairs(list: &Json) -> Option<impl Iterator<Item = (String, Json)>> {
-    let list = list.as_array()?;
-    let pair = |item: &Json| {
-        let name = item.get("name")?.as_str()?;
-        Some((name.to_owned(), item.get("value").cloned().unwrap_or_default()))
+fn pairs(list: &Json) -> Option<Vec<(&str, &Json)>> {
+    let pair = |item| {
+        let name = Json::get(item, "name")?.as_str()?;
+        Some((name, item.get("value").unwrap_or(&Json::Null)))
     };
-    list.iter().map(pair).collect::<Option<Vec<_>>>().map(Vec::into_iter)
+    list.as_array()?.iter().map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// An event with these of its members.
+    fn event(parts: Json) -> Event {
+        let mut whole = json!({"id": "evt_01939f6a8a4f7c3e9d2b5a6c7d8e9f00", "type": "lab.a.b", "source": "s",
+            "system": "lab", "actor": {}, "received_at": "2026-11-22T05:30:00Z", "changes": [],
+            "before": null, "after": null, "data": null});
+        let parts = parts.as_object().unwrap().clone();
+        whole.as_object_mut().unwrap().extend(parts);
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn of(parts: Json) -> (Json, Json) {
+        let Snapshots { before, after } = Snapshots::of(&event(parts));
+        (json!(before), json!(after))
+    }
+
+    #[test]
+    fn states_that_were_sent_stay_as_they_are() {
+        let (before, after) =
+            of(json!({"action": "updated", "before": {"a": {"b": 1}}, "after": {"a": {"b": 2}},
+            "changes": [{"field": "a.b", "from": 1, "to": 2}]}));
+        assert_eq!((before, after), (json!({"a": {"b": 1}}), json!({"a": {"b": 2}})));
+    }
+
+    #[test]
+    fn there_is_nothing_before_a_creation_and_nothing_after_a_deletion() {
+        let state = json!({"name": "a"});
+        for (action, wanted) in
+            [("created", (json!(null), state.clone())), ("deleted", (state.clone(), json!(null)))]
+        {
+            let found = of(json!({"action": action, "before": state, "after": state}));
+            assert_eq!(found, wanted, "{action}");
+        }
+    }
+
+    #[test]
+    fn lists_of_named_values_become_fields_of_which_the_first_counts() {
+        let named = |value: u32| {
+            json!({"public_id": 5, "version": "1.0.0", "fields": [
+                {"name": "version", "value": value}, {"name": "version", "value": 9}, {"name": "empty"}]})
+        };
+        let (before, after) = of(json!({"action": "updated", "before": named(1), "after": named(2)}));
+        assert_eq!(before, json!({"version": 1, "empty": null, "public_id": 5}));
+        assert_eq!(after["version"], 2);
+        let (_, after) = of(json!({"action": "updated", "after": {"fields": ["name"], "id": 1}}));
+        assert_eq!(after, json!({"fields": ["name"], "id": 1}), "a field of that name is no list of fields");
+    }
+
+    #[test]
+    fn the_state_that_is_missing_is_worked_out_from_the_changes() {
+        let changes = json!([{"field": "status", "from": "a", "to": "b"}, {"field": "cf.x.y", "from": 1, "to": 2},
+            {"field": "gone", "from": [1], "to": null}]);
+        let known = json!({"name": "n", "status": "b", "cf": {"x.y": 2, "z": 3}});
+        let (before, after) = of(json!({"action": "updated", "after": known, "changes": changes}));
+        assert_eq!(before, json!({"name": "n", "status": "a", "cf": {"x.y": 1, "z": 3}, "gone": [1]}));
+        assert_eq!(after, known);
+    }
+
+    #[test]
+    fn without_any_state_the_changes_are_the_states() {
+        let changes = json!([{"field": "name", "from": null, "to": "a"}]);
+        for (action, wanted) in [
+            ("created", (json!(null), json!({"name": "a"}))),
+            ("deleted", (json!({"name": null}), json!(null))),
+            ("merged", (json!({"name": null}), json!({"name": "a"}))),
+        ] {
+            assert_eq!(of(json!({"action": action, "changes": changes})), wanted, "{action}");
+        }
+        assert_eq!(of(json!({"action": "merged"})), (json!(null), json!(null)));
+    }
 }

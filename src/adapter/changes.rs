@@ -115,7 +115,7 @@ impl Strategy {
         let value = |expr: &'d Option<Expr>| {
             expr.as_ref().and_then(|expr| expr.eval(scope)).map_or(Json::Null, std::borrow::Cow::into_owned)
         };
-        let field = field.text(scope).filter(|field| !field.is_empty())?;
+        let field = field.text(scope)?;
         let from = if way == Way::Created { Json::Null } else { value(from) };
         let to = if way == Way::Deleted { Json::Null } else { value(to) };
         let partial = value(partial) == Json::Bool(true);

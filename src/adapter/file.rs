@@ -118,6 +118,7 @@ fn mirrors(context: &mut Context<'_>, reader: &mut Reader<'_>) -> Mirrors {
             mirrors.groups.push(paths(context, group));
         }
     }
+    mirrors.echoes = reader.node("echoes").map_or_else(Vec::new, |node| paths(context, node));
     if let Some(mut inner) = reader.section("named_lists", context.problems) {
         inner.text("name", context.problems);
         inner.text("value", context.problems);

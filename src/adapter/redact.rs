@@ -25,6 +25,9 @@ pub(super) struct Mirrors {
     pub groups: Vec<Vec<Path>>,
     /// A value redacted in one of these lists of named values is redacted in the others too.
     pub lists: Vec<Path>,
+    /// What is redacted anywhere is redacted below these too, where the same values stand under
+    /// other names.
+    pub echoes: Vec<Path>,
 }
 
 impl Mirrors {
@@ -55,8 +58,25 @@ impl Mirrors {
         }
         if !hit.is_empty() {
             self.spread(document, keys, &mut hit);
+            self.echo(document, &mut hit);
         }
         hit
+    }
+
+    /// A hidden text or number is hidden in the echoes too.
+    fn echo(&self, document: &Json, hit: &mut HashSet<usize>) {
+        let echoes: Vec<&Json> = self.echoes.iter().flat_map(|path| path.all(document)).collect();
+        if echoes.is_empty() {
+            return;
+        }
+        let mut hidden = HashSet::new();
+        hidden_leaves(document, hit, &mut hidden);
+        let mut again = |leaf| {
+            if hidden.contains(leaf) {
+                hit.insert(address(leaf));
+            }
+        };
+        echoes.into_iter().for_each(|echo| leaves(echo, &mut again));
     }
 
     /// A field known by its name is hidden in every list that shows it.
@@ -73,6 +93,29 @@ impl Mirrors {
                 .filter(|(name, value)| hidden.contains(name) && maskable(value))
                 .map(|(_, value)| address(value)),
         );
+    }
+}
+
+/// The leaves of all the nodes that are hit.
+fn hidden_leaves<'d>(node: &'d Json, hit: &HashSet<usize>, hidden: &mut HashSet<&'d Json>) {
+    match node {
+        _ if hit.contains(&address(node)) => leaves(node, &mut |leaf| {
+            hidden.insert(leaf);
+        }),
+        Json::Array(items) => items.iter().for_each(|item| hidden_leaves(item, hit, hidden)),
+        Json::Object(members) => members.values().for_each(|member| hidden_leaves(member, hit, hidden)),
+        _ => {}
+    }
+}
+
+/// The texts and numbers in a node; flags and empty texts give nothing away.
+fn leaves<'d>(node: &'d Json, take: &mut impl FnMut(&'d Json)) {
+    match node {
+        Json::Array(items) => items.iter().for_each(|item| leaves(item, take)),
+        Json::Object(members) => members.values().for_each(|member| leaves(member, take)),
+        Json::String(text) if text.is_empty() => {}
+        Json::String(_) | Json::Number(_) => take(node),
+        Json::Null | Json::Bool(_) => {}
     }
 }
 

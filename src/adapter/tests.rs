@@ -231,6 +231,31 @@ fn a_redacted_field_of_a_named_list_is_masked_in_every_such_list() {
 }
 
 #[test]
+fn what_is_hidden_is_hidden_where_another_gateway_tells_it_again() {
+    let netbox = adapter("netbox");
+    let told = json!({"type": "lab.host.updated", "action": "updated", "object": {"kind": "host", "id": "1", "name": "n"},
+        "changes": [{"field": "pin", "from": 1234, "to": ["s-new"]}, {"field": "s-new", "from": "", "to": "b"}]});
+    let body = json!({"event": "updated", "object_type": "host", "data": {"id": 1, "pin": {"x": ["s-new", 1234, "", true]}},
+        "context": {"crossconnect": told}});
+    let settings = settings(&netbox, &["$.data.pin"], false);
+    let reading = netbox.read(&settings, body.to_string().as_bytes()).unwrap();
+    let receipt = receipt(&reading, Vec::new());
+    let event = netbox.normalise(&settings, &receipt, reading.document).unwrap().remove(0);
+    assert_eq!(changes(&event), json!([["pin", "***", "***"], ["s-new", "", "b"]]));
+    let stored = String::from_utf8_lossy(&receipt.body);
+    assert!(!stored.contains("1234") && !stored.contains("[\"s-new"), "{stored}");
+}
+
+#[test]
+fn a_field_without_a_name_is_a_field_and_one_that_is_missing_is_none() {
+    let text = "events:\n  - type: a.b\n    changes: {each: $.c, field: '@.f', from: '@.x', to: '@.y'}";
+    let shop = compiled("adapters/shop.yaml", text);
+    let body = br#"{"c": [{"f": "", "x": 1}, {"x": 1, "y": 2}, {"f": "g", "x": null}]}"#;
+    let event = events(&shop, &settings(&shop, &[], false), body).unwrap().remove(0);
+    assert_eq!(changes(&event), json!([["", 1, null]]));
+}
+
+#[test]
 fn a_templated_body_is_a_text_or_json_and_not_deduplicated_without_a_window() {
     let netbox = adapter("netbox");
     let mut settings = settings(&netbox, &["$.password"], true);

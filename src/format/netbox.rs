@@ -5,52 +5,109 @@
 
 use serde_json::{Map, json};
 
-use super::Kinds;
-use crate::model::{Event, Json};
+use super::{Kinds, facts, time};
+use crate::model::{Event, Json, Object};
 use crate::snapshots::{Fields, Snapshots};
 
-/// Whose `data` already is what NetBox's REST API gives.
+/// Whose `data` and states already are what NetBox's REST API gives.
 const NATIVES: [&str; 2] = ["netbox", "nautobot"];
 
 /// The body of a NetBox webhook, and the names a template sees.
 pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
-    let snapshots = Snapshots::of(event);
-    let kind = event.object.as_ref().map(|object| kinds.get(&object.kind).unwrap_or(&object.kind));
-    let user = event.actor.name.as_ref().or(event.actor.id.as_ref());
+    let own = own_word(event);
+    let kind = event.object.as_ref().map(|object| json!(facts::kind(kinds, &object.kind)));
+    let kind = kind.or_else(|| event.native.get("object_type").filter(|_| own.is_some()).cloned());
+    let user = event.actor.name.as_ref().or(event.actor.id.as_ref().filter(|_| own.is_none()));
     let mut view = Map::new();
     let mut put = |name: &str, value: Json| view.insert(name.to_owned(), value);
-    put("event", json!(word(event)));
-    put("timestamp", json!(event.occurred_at.clone().unwrap_or_else(|| event.received_at.to_string())));
-    put("object_type", json!(kind));
-    put("model", json!(kind.map(|kind| kind.rsplit('.').next().unwrap_or(kind))));
+    put("event", own.map_or_else(|| json!(word(event)), |own| json!(own)));
+    put("timestamp", json!(timestamp(event, own.is_some())));
+    let model = json!(kind.as_ref().and_then(Json::as_str).map(model));
+    put("object_type", kind.unwrap_or_default());
+    put("model", model);
     put("username", json!(user));
     put("request_id", json!(event.correlation_id));
-    put("data", data(event, &snapshots));
+    let snapshots = Snapshots::of(event);
+    put("data", data(event, &snapshots, own.is_some()));
     put("request", request(event, user));
-    put("snapshots", json!({"prechange": snapshots.before, "postchange": snapshots.after}));
+    put("snapshots", states(event, snapshots));
+    if !own.is_some_and(|own| says_all(event, own, kinds)) {
+        put("context", context(event));
+    }
+    if event.system == "netbox" {
+        // What a plugin, a later release or the operator's template adds.
+        for (name, value) in event.native.as_object().into_iter().flatten() {
+            view.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+    }
     view
 }
 
-/// NetBox's word for what happened.
+/// What NetBox called it, where the event came as NetBox tells it and not from a template.
+fn own_word(event: &Event) -> Option<&str> {
+    let own = event.system == "netbox" && (event.data.is_object() || event.object.is_none());
+    event.native.get("event").and_then(Json::as_str).filter(|_| own)
+}
+
+/// Whether NetBox's own members give the same event again.
+fn says_all(event: &Event, word: &str, kinds: &Kinds) -> bool {
+    let r#type = match (word, word.strip_prefix("job_")) {
+        ("created" | "updated" | "deleted", _) => format!("netbox.object.{word}"),
+        (_, Some(job)) => format!("netbox.job.{job}"),
+        _ => format!("netbox.{word}"),
+    };
+    let plain = |object: &Object| {
+        let parts = object.kind.split_once('.');
+        parts.is_some_and(|(app, model)| !app.is_empty() && !model.is_empty() && !model.contains('.'))
+            && object.kind == object.kind.to_lowercase()
+            && *facts::kind(kinds, &object.kind) == object.kind
+    };
+    r#type == event.r#type
+        && event.r#type.rsplit('.').next() == Some(&event.action)
+        && event.object.as_ref().is_none_or(plain)
+        && !event.changes.iter().any(facts::is_masked)
+        && event.native.pointer("/context/crossconnect").is_none()
+}
+
+fn context(event: &Event) -> Json {
+    let native = event.native.get("context").and_then(Json::as_object).filter(|_| event.system == "netbox");
+    let mut context = native.cloned().unwrap_or_default();
+    context.insert("crossconnect".to_owned(), facts::facts(event));
+    Json::Object(context)
+}
+
+/// NetBox's word for what happened, whoever it happened to.
 fn word(event: &Event) -> String {
-    match event.r#type.strip_prefix("netbox.job.") {
-        Some(job) => format!("job_{job}"),
-        None => event.action.clone(),
+    let job = event.r#type.strip_suffix(&event.action).is_some_and(|rest| rest.ends_with(".job."));
+    if job { format!("job_{}", event.action) } else { event.action.clone() }
+}
+
+fn timestamp(event: &Event, own: bool) -> Option<String> {
+    match &event.occurred_at {
+        Some(text) if own => Some(time::with_offset(text)),
+        None if own => None,
+        _ => Some(time::with_offset(&time::rfc3339(event))),
     }
 }
 
-/// The object as NetBox's REST API would give it.
-fn data(event: &Event, snapshots: &Snapshots) -> Json {
-    if NATIVES.contains(&event.system.as_str()) {
+/// The last part of `dcim.device`.
+fn model(kind: &str) -> &str {
+    kind.rsplit('.').next().unwrap_or(kind)
+}
+
+/// The object as NetBox's REST API would give it. Its id, URL and name are always the event's.
+fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
+    let Some(object) = event.object.as_ref().filter(|_| !own) else {
+        return if own || !event.data.is_null() { event.data.clone() } else { json!({}) };
+    };
+    if NATIVES.contains(&event.system.as_str()) && event.data.is_object() {
         return event.data.clone();
     }
     let mut data = Fields::new();
-    if let Some(object) = &event.object {
-        data.insert("id".to_owned(), number_or_text(&object.id));
-        data.insert("url".to_owned(), json!(object.url));
-        data.insert("display".to_owned(), json!(object.name));
-        data.insert("name".to_owned(), json!(object.name));
-    }
+    data.insert("id".to_owned(), facts::number_or_text(&object.id));
+    data.insert("url".to_owned(), json!(object.url));
+    data.insert("display".to_owned(), json!(object.name));
+    data.insert("name".to_owned(), json!(object.name));
     let told = snapshots.latest().into_iter().chain(event.data.as_object());
     for (field, value) in told.flatten() {
         data.entry(field.clone()).or_insert_with(|| value.clone());
@@ -58,20 +115,26 @@ fn data(event: &Event, snapshots: &Snapshots) -> Json {
     Json::Object(data)
 }
 
-/// NetBox's ids are numbers.
-fn number_or_text(id: &str) -> Json {
-    id.parse::<u64>().map_or_else(|_| json!(id), |number| json!(number))
+fn states(event: &Event, snapshots: Snapshots) -> Json {
+    let [before, after] = if NATIVES.contains(&event.system.as_str()) {
+        [event.before.clone(), event.after.clone()]
+    } else {
+        [snapshots.before, snapshots.after].map(|state| state.map_or(Json::Null, Json::Object))
+    };
+    facts::object([("prechange", before), ("postchange", after)])
 }
 
+/// The request behind the event; none for what is about no object, such as a job.
 fn request(event: &Event, user: Option<&String>) -> Json {
-    if let Some(native) = event.native.get("request").filter(|native| native.is_object()) {
+    let native = event.native.get("request").filter(|native| native.is_object());
+    if let Some(native) = native.filter(|_| NATIVES.contains(&event.system.as_str())) {
         return native.clone();
     }
+    let Some(object) = &event.object else { return Json::Null };
     let method = match event.action.as_str() {
         "created" => "POST",
         "deleted" => "DELETE",
         _ => "PATCH",
     };
-    let path = event.object.as_ref().and_then(|object| object.url.as_ref());
-    json!({"id": event.correlation_id, "method": method, "path": path, "user": user})
+    json!({"id": event.correlation_id, "method": method, "path": object.url, "user": user})
 }

@@ -1,0 +1,102 @@
+//! CloudEvents 1.0.2: as one JSON document, or over HTTP with the attributes as headers.
+//!
+//! The data is the event model. Attributes only name it, for receivers that route without
+//! reading data: what would not fit into one is left out.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::Map;
+
+use super::{JSON, Rendered, time};
+use crate::model::{Event, Json};
+
+/// Longer optional attributes are left out: receivers bound the size of their headers.
+const LONGEST: usize = 1024;
+
+#[derive(Serialize)]
+struct Structured<'e> {
+    #[serde(flatten)]
+    attributes: Map<String, Json>,
+    datacontenttype: &'static str,
+    data: &'e Event,
+}
+
+/// `application/cloudevents+json`.
+pub(super) fn structured(event: &Event) -> Result<Rendered, String> {
+    let attributes = attributes(event).into_iter();
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), Json::String(value))).collect();
+    let mut rendered = Rendered::json(&Structured { attributes, datacontenttype: JSON, data: event })?;
+    "application/cloudevents+json; charset=utf-8".clone_into(&mut rendered.content_type);
+    Ok(rendered)
+}
+
+/// The HTTP binding's binary mode; the content type is that of the data.
+pub(super) fn binary(event: &Event) -> Result<Rendered, String> {
+    let mut rendered = Rendered::json(event)?;
+    let attributes = attributes(event).into_iter();
+    rendered.headers = attributes.map(|(name, value)| (format!("ce-{name}"), header(&value))).collect();
+    Ok(rendered)
+}
+
+/// All attributes but the data's type: those that are required, then those that have a value.
+fn attributes(event: &Event) -> Vec<(&'static str, String)> {
+    let object = event.object.as_ref();
+    let given = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut attributes = vec![
+        ("specversion", "1.0".to_owned()),
+        ("id", event.id.to_string()),
+        ("source", reference(&event.source)),
+        ("type", allowed(&event.r#type)),
+        ("time", time::rfc3339(event)),
+    ];
+    let optional = [
+        ("subject", object.map(|object| format!("{}/{}", object.kind, object.id)).unwrap_or_default()),
+        ("system", event.system.clone()),
+        ("action", event.action.clone()),
+        ("objectkind", object.map(|object| object.kind.clone()).unwrap_or_default()),
+        ("objectid", object.map(|object| object.id.clone()).unwrap_or_default()),
+        ("objectname", object.map(|object| given(&object.name)).unwrap_or_default()),
+        ("branch", given(&event.branch)),
+        ("actorid", given(&event.actor.id)),
+        ("actorname", given(&event.actor.name)),
+        ("correlationid", given(&event.correlation_id)),
+    ];
+    let fits = |(_, value): &(&str, String)| !value.is_empty() && value.len() <= LONGEST;
+    attributes.extend(optional.into_iter().filter(fits).map(|(name, value)| (name, allowed(&value))));
+    attributes
+}
+
+/// The text with what no attribute may hold (control characters, noncharacters) replaced.
+fn allowed(text: &str) -> String {
+    let banned = |c: char| {
+        let last = u32::from(c) & 0xffff;
+        c.is_control() || matches!(c, '\u{fdd0}'..='\u{fdef}') || last >= 0xfffe
+    };
+    text.replace(banned, "\u{fffd}")
+}
+
+/// A relative reference of one segment, which a colon would turn into a scheme.
+fn reference(name: &str) -> String {
+    escape(name, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+/// Percent-encoded as the HTTP binding wants it.
+fn header(value: &str) -> String {
+    escape(value, |byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'%')
+}
+
+fn escape(text: &str, plain: impl Fn(u8) -> bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if plain(byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

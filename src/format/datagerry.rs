@@ -1,0 +1,150 @@
+//! An event as DATAGERRY would tell it: the dialect `datagerry`.
+//!
+//! Objects of other systems become lists of named fields. What DATAGERRY has no word for stands
+//! in `crossconnect`.
+
+use serde_json::json;
+
+use super::{Kinds, facts, time};
+use crate::model::{Change, Event, Json};
+use crate::snapshots::{Fields, Snapshots};
+
+/// By which fields people know an object.
+const NAMES: [&str; 4] = ["name", "hostname", "label", "title"];
+
+/// The body of a DATAGERRY webhook.
+pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
+    let own = event.system == "datagerry" && event.native.get("operation").is_some_and(Json::is_string);
+    let mut body = if own { own_body(event) } else { foreign_body(event, kinds) };
+    if !own || !says_all(event) {
+        body["crossconnect"] = facts::facts(event);
+    }
+    body
+}
+
+/// As it came, but in the words of the event.
+fn own_body(event: &Event) -> Json {
+    let native = &event.native;
+    let member = |name: &str| native.get(name).cloned().unwrap_or_default();
+    facts::object([
+        ("event_time", member("event_time")),
+        ("operation", member("operation")),
+        ("object_before", event.before.clone()),
+        ("object_after", event.after.clone()),
+        ("changes", member("changes")),
+    ])
+}
+
+/// Whether DATAGERRY's own members give the same event again.
+fn says_all(event: &Event) -> bool {
+    event.r#type.strip_prefix("datagerry.object.") == Some(&event.action)
+        && event.native["operation"].as_str() == Some(operation(event))
+        && event.native.get("crossconnect").is_none()
+        && !event.changes.iter().any(facts::is_masked)
+}
+
+fn operation(event: &Event) -> &'static str {
+    match event.action.as_str() {
+        "created" => "CREATE",
+        "deleted" => "DELETE",
+        _ => "UPDATE",
+    }
+}
+
+fn foreign_body(event: &Event, kinds: &Kinds) -> Json {
+    let Snapshots { before, after } = Snapshots::of(event);
+    // Where nothing is known to have changed, both states are the one that is known.
+    let known = || before.clone().or_else(|| after.clone()).unwrap_or_else(|| data(event));
+    let (before, after) = (before.clone().unwrap_or_else(known), after.clone().unwrap_or_else(known));
+    let before = (event.action != "created").then(|| object(event, kinds, before, |change| &change.from));
+    let after = (event.action != "deleted").then(|| object(event, kinds, after, |change| &change.to));
+    facts::object([
+        ("event_time", at(event)),
+        ("operation", json!(operation(event))),
+        ("object_before", before.unwrap_or_default()),
+        ("object_after", after.unwrap_or_default()),
+        ("changes", changes(event)),
+    ])
+}
+
+/// The data as fields.
+fn data(event: &Event) -> Fields {
+    match &event.data {
+        Json::Null => Fields::new(),
+        Json::Object(members) => members.clone(),
+        other => Fields::from_iter([("data".to_owned(), other.clone())]),
+    }
+}
+
+/// An object in one of its states; of its bookkeeping, what is not known is as in a new object.
+fn object(event: &Event, kinds: &Kinds, mut state: Fields, side: fn(&Change) -> &Json) -> Json {
+    for change in &event.changes {
+        // What changed deeper in the state is a field of its own as well.
+        state.entry(change.field.clone()).or_insert_with(|| side(change).clone());
+    }
+    let active = match state.get("active") {
+        Some(Json::Bool(_)) => state.shift_remove("active"),
+        _ => None,
+    };
+    let actor = event.actor.id.as_ref().or(event.actor.name.as_ref());
+    let actor = actor.map_or(Json::Null, |actor| facts::number_or_text(actor));
+    let edited = |value: &Json| if event.action == "created" { Json::Null } else { value.clone() };
+    let (id, at) = (event.object.as_ref().map(|object| object.id.as_str()), at(event));
+    facts::object([
+        ("public_id", facts::number_or_text(id.unwrap_or("0"))),
+        ("type_id", type_id(event, kinds)),
+        ("status", json!(false)),
+        ("version", json!("1.0.0")),
+        ("last_edit_time", edited(&at)),
+        ("creation_time", at),
+        ("editor_id", edited(&actor)),
+        ("author_id", actor),
+        ("active", active.unwrap_or(Json::Bool(true))),
+        ("fields", named(event, state)),
+        ("multi_data_sections", json!([])),
+    ])
+}
+
+/// The fields as `{name, value}`, among them one by which people know the object.
+fn named(event: &Event, mut state: Fields) -> Json {
+    let name = event.object.as_ref().and_then(|object| object.name.as_ref());
+    let shown = NAMES.iter().filter_map(|known| state.get(*known)).any(|value| !value.is_null());
+    if let Some(name) = name.filter(|_| !shown && !state.contains_key("name")) {
+        state.insert("name".to_owned(), json!(name));
+    }
+    state.into_iter().map(|(name, value)| field(&name, value)).collect()
+}
+
+fn field(name: &str, value: Json) -> Json {
+    facts::object([("name", json!(name)), ("value", value)])
+}
+
+fn at(event: &Event) -> Json {
+    json!({"$date": time::instant(event).as_millisecond()})
+}
+
+/// The number of the object's type: the destination's word, the event's own, or none (0).
+fn type_id(event: &Event, kinds: &Kinds) -> Json {
+    let kind = event.object.as_ref().map(|object| object.kind.as_str());
+    let number = |text: &str| text.parse::<u64>().ok();
+    let named = kind.and_then(|kind| number(kinds.get(kind)?));
+    let typed = || kind.and_then(|kind| number(kind.strip_prefix("type:")?));
+    let told = || event.data.get("type_id").and_then(Json::as_u64);
+    json!(named.or_else(typed).or_else(told).unwrap_or(0))
+}
+
+/// What changed, as DATAGERRY lists it for updates; the switch of the state has a form of its own.
+fn changes(event: &Event) -> Json {
+    if operation(event) != "UPDATE" {
+        return Json::Null;
+    }
+    if let [Change { field, to: Json::Bool(state), .. }] = event.changes.as_slice()
+        && field == "active"
+    {
+        return json!({"state": state});
+    }
+    let list = |side: fn(&Change) -> &Json| -> Json {
+        event.changes.iter().map(|change| field(&change.field, side(change).clone())).collect()
+    };
+    facts::object([("old", list(|change| &change.from)), ("new", list(|change| &change.to))])
+}
