@@ -2,45 +2,59 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Match, Mismatch};
-use crate::adapter::{Adapter, Basics, Overrides, shipped};
+use crate::adapter::{Adapter, Basics, Overrides, Settings, shipped};
 use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Timestamp};
 use crate::problem::Problems;
 
+/// An adapter with plain settings.
+struct Sender {
+    adapter: Adapter,
+    settings: Settings,
+}
+
+impl Sender {
+    fn new(adapter: &str) -> Self {
+        let mut problems = Problems::default();
+        let (file, text) = shipped(adapter).unwrap();
+        let adapter = Adapter::compile(file, text, &mut problems).unwrap();
+        let basics = Basics {
+            source: "s".to_owned(),
+            kinds: HashMap::from([("6".to_owned(), "router".to_owned())]),
+            ..Basics::default()
+        };
+        let settings = adapter.settings(basics, Overrides::default(), &mut problems);
+        assert!(problems.is_empty(), "{problems:?}");
+        Self { adapter, settings }
+    }
+
+    fn event(&self, body: &[u8]) -> Event {
+        let reading = self.adapter.read(&self.settings, body).unwrap();
+        let receipt = Receipt {
+            id: ReceiptId::new(Timestamp::UNIX_EPOCH),
+            source: Arc::from("s"),
+            received_at: Timestamp::UNIX_EPOCH,
+            request: Request::default(),
+            body: reading.body,
+            body_sha256: "abc".to_owned(),
+            dedupe: None,
+            proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
+            notes: Vec::new(),
+            masked: reading.masked,
+        };
+        let mut events = self.adapter.normalise(&self.settings, &receipt, reading.document).unwrap();
+        assert_eq!(events.len(), 1);
+        events.remove(0)
+    }
+}
+
 /// The event of a body.
 pub(super) fn event(adapter: &str, body: &[u8]) -> Event {
-    let mut problems = Problems::default();
-    let (file, text) = shipped(adapter).unwrap();
-    let adapter = Adapter::compile(file, text, &mut problems).unwrap();
-    let basics = Basics {
-        source: "s".to_owned(),
-        kinds: HashMap::from([("6".to_owned(), "router".to_owned())]),
-        window: Duration::from_secs(60),
-        ..Basics::default()
-    };
-    let settings = adapter.settings(basics, Overrides::default(), &mut problems);
-    assert!(problems.is_empty(), "{problems:?}");
-    let reading = adapter.read(&settings, body).unwrap();
-    let receipt = Receipt {
-        id: ReceiptId::new(Timestamp::UNIX_EPOCH),
-        source: Arc::from("s"),
-        received_at: Timestamp::UNIX_EPOCH,
-        request: Request::default(),
-        body: reading.body,
-        body_sha256: "abc".to_owned(),
-        dedupe: None,
-        proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
-        notes: Vec::new(),
-        masked: reading.masked,
-    };
-    let mut events = adapter.normalise(&settings, &receipt, reading.document).unwrap();
-    assert_eq!(events.len(), 1);
-    events.remove(0)
+    Sender::new(adapter).event(body)
 }
 
 /// The event of an Infrahub body.
@@ -48,8 +62,8 @@ pub(super) fn infrahub(body: &Json) -> Event {
     event("infrahub", body.to_string().as_bytes())
 }
 
-/// All captures of a sender that became an event there, by name.
-pub(super) fn captures(sender: &str) -> Vec<(String, Event)> {
+/// The lines of a sender's captures.
+fn lines(sender: &str) -> Vec<String> {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/corpus");
     let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| {
@@ -57,19 +71,29 @@ pub(super) fn captures(sender: &str) -> Vec<(String, Event)> {
         name.starts_with(sender) && name.ends_with(".jsonl") && !name.contains("negative")
     });
     files.sort();
-    let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    let records = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
-    let events = records.filter(|record| record["expect"]["event"].is_string()).map(|record| {
-        let body = STANDARD.decode(record["body_base64"].as_str().unwrap()).unwrap();
-        (record["name"].as_str().unwrap().to_owned(), event(sender, &body))
-    });
-    events.collect()
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+fn body(record: &Json) -> Vec<u8> {
+    STANDARD.decode(record["body_base64"].as_str().unwrap()).unwrap()
+}
+
+/// All captures of a sender that became an event there, by name.
+pub(super) fn captures(sender: &str) -> Vec<(String, Event)> {
+    let reader = Sender::new(sender);
+    let records = lines(sender).into_iter().map(|line| serde_json::from_str::<Json>(&line).unwrap());
+    let events = records.filter(|record| record["expect"]["event"].is_string());
+    events.map(|record| (record["name"].as_str().unwrap().to_owned(), reader.event(&body(&record)))).collect()
 }
 
 /// One capture.
 pub(super) fn capture(name: &str) -> Event {
-    let found = captures(name.split('-').next().unwrap()).into_iter().find(|(found, _)| found == name);
-    found.unwrap_or_else(|| panic!("no capture {name}")).1
+    let sender = name.split('-').next().unwrap();
+    let quoted = format!("{name:?}");
+    let line = lines(sender).into_iter().find(|line| line.contains(&quoted));
+    let line = line.unwrap_or_else(|| panic!("no capture {name}"));
+    event(sender, &body(&serde_json::from_str(&line).unwrap()))
 }
 
 /// A compiled `when`, and what is wrong with it.

@@ -30,7 +30,9 @@ pub(super) struct Resource<'e> {
 
 impl<'e> Resource<'e> {
     fn of_role(role: &'static str) -> Self {
-        Self::default().with(known::ROLE, Some(Text::plain(role)))
+        let mut labels = Vec::with_capacity(8);
+        labels.push((known::ROLE, Text::plain(role)));
+        Self { labels }
     }
 
     fn with(mut self, label: &'static str, text: Option<Text<'e>>) -> Self {
@@ -129,9 +131,9 @@ impl<'e> Facts<'e> {
         infrahub::resource(self)
     }
 
-    /// What else it touches.
-    pub fn related(self) -> impl Iterator<Item = Resource<'e>> {
-        related::of(self)
+    /// What else it touches, of some roles; of the others nothing is made.
+    pub fn related(self, roles: &'e [&'static str]) -> impl Iterator<Item = Resource<'e>> {
+        related::of(self, roles)
     }
 
     fn told(&self, key: &str) -> Option<Text<'e>> {

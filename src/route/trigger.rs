@@ -8,7 +8,7 @@ pub(super) mod read;
 #[cfg(test)]
 mod tests;
 
-use super::labels::known::ROLE;
+use super::labels::known::{self, ROLE};
 use super::labels::{Facts, Resource};
 use super::listed;
 use crate::model::Event;
@@ -61,9 +61,12 @@ impl Wanted {
         format!("{}: {}", self.label, self.written)
     }
 
+    fn takes(&self, value: &str) -> bool {
+        self.values.iter().any(|expected| expected.matches(value))
+    }
+
     fn holds(&self, resource: &Resource<'_>) -> bool {
-        let Some(value) = resource.get(self.label) else { return false };
-        self.values.iter().any(|expected| expected.matches(&value))
+        resource.get(self.label).is_some_and(|value| self.takes(&value))
     }
 
     fn found(&self, resource: &Resource<'_>) -> String {
@@ -87,14 +90,18 @@ impl Wanted {
 /// One mapping of `match_related`.
 #[derive(Debug)]
 pub(super) struct Related {
-    /// At least one; the role first, for it sorts out most resources.
+    /// At least one.
     labels: Vec<Wanted>,
+    /// The roles that are wanted and can have these labels.
+    roles: Vec<&'static str>,
 }
 
 impl Related {
-    fn new(mut labels: Vec<Wanted>) -> Self {
-        labels.sort_by_key(|wanted| wanted.label != ROLE);
-        Self { labels }
+    fn new(labels: Vec<Wanted>) -> Self {
+        let role = labels.iter().find(|wanted| wanted.label == ROLE);
+        let carriers = known::carriers(labels.iter().map(|wanted| wanted.label));
+        let roles = carriers.filter(|name| role.is_none_or(|role| role.takes(name))).collect();
+        Self { labels, roles }
     }
 
     /// The mapping, for messages.
@@ -106,16 +113,14 @@ impl Related {
     /// Whether any related resource has all labels so. Stops at the first.
     pub fn covers(&self, event: &Event, default_branch: Option<&str>) -> bool {
         let has_all = |resource: Resource<'_>| self.labels.iter().all(|wanted| wanted.holds(&resource));
-        Facts::of(event, default_branch).related().any(has_all)
+        Facts::of(event, default_branch).related(&self.roles).any(has_all)
     }
 
     /// How many resources of the wanted role there are, and what is wrong with the one that
     /// comes nearest.
     pub fn actual(&self, event: &Event, default_branch: Option<&str>) -> String {
-        let role = self.labels.iter().find(|wanted| wanted.label == ROLE);
         let (mut count, mut nearest): (usize, Option<(usize, String)>) = (0, None);
-        let related = Facts::of(event, default_branch).related();
-        for resource in related.filter(|resource| role.is_none_or(|role| role.holds(resource))) {
+        for resource in Facts::of(event, default_branch).related(&self.roles) {
             count += 1;
             let right = self.labels.iter().filter(|wanted| wanted.holds(&resource)).count();
             if nearest.as_ref().is_none_or(|(best, _)| right > *best) {
@@ -124,6 +129,7 @@ impl Related {
             }
         }
         let what = if count == 1 { "related resource" } else { "related resources" };
+        let role = self.labels.iter().find(|wanted| wanted.label == ROLE);
         let role = role.map(|role| format!(" with the role {}", role.written)).unwrap_or_default();
         match nearest {
             None => format!("no {what}{role}"),

@@ -98,6 +98,12 @@ pub const ROLES: [(&str, &[&str]); 12] = [
     (LOG_ROLE, &["infrahub.account.id", "infrahub.branch.label"]),
 ];
 
+/// The roles that carry all of some labels.
+pub fn carriers<'l>(labels: impl Iterator<Item = &'l str> + Clone) -> impl Iterator<Item = &'static str> {
+    let has_all = move |known: &[&str]| labels.clone().all(|label| label == ROLE || known.contains(&label));
+    ROLES.iter().filter(move |(_, known)| has_all(known)).map(|(role, _)| *role)
+}
+
 /// Labels and roles that Infrahub's automations see and its webhooks do not tell.
 pub const UNTOLD: [&str; 8] = [
     "infrahub.event.level",

@@ -6,7 +6,7 @@ use super::known::{
     ACCOUNT_ROLE, ANCESTOR_ROLE, ARTIFACT_ROLE, ATTRIBUTE, ATTRIBUTE_ACTION, ATTRIBUTE_KIND, ATTRIBUTE_ROLE,
     BRANCH_ROLE, CHECKSUM, CHECKSUM_PREVIOUS, DEFINITION, EVENT_ROLE, FIELD, GROUP_ROLE, ID, LOG_ROLE,
     MEMBER_ROLE, NODE_ID, NODE_KIND, NODE_ROLE, PARENT_ROLE, PEER_ID, PEER_KIND, PEER_STATUS, PREVIOUS,
-    RELATIONSHIP, RELATIONSHIP_ROLE, RESOURCE_ID, RESOURCE_LABEL, STORAGE, STORAGE_PREVIOUS, VALUE,
+    RELATIONSHIP, RELATIONSHIP_ROLE, RESOURCE_ID, RESOURCE_LABEL, ROLE, STORAGE, STORAGE_PREVIOUS, VALUE,
 };
 use super::{Facts, Resource, Text, told};
 use crate::model::{Change, Json};
@@ -16,9 +16,9 @@ type Resources<'e> = Box<dyn Iterator<Item = Resource<'e>> + 'e>;
 const PROPOSED_CHANGE: &str = "CoreProposedChange";
 const ACCOUNT: &str = "CoreGenericAccount";
 
-pub(super) fn of<'e>(facts: Facts<'e>) -> Resources<'e> {
+pub(super) fn of<'e>(facts: Facts<'e>, roles: &'e [&'static str]) -> Resources<'e> {
     let own: Resources<'e> = match facts.family {
-        "node" => node(facts),
+        "node" => node(facts, roles),
         "group" => group(facts),
         "artifact" => Box::new(artifact(&facts).into_iter().flatten()),
         "branch" | "validator" => {
@@ -26,15 +26,15 @@ pub(super) fn of<'e>(facts: Facts<'e>) -> Resources<'e> {
             Box::new(id.map(|id| related(id, Some(Text::plain(PROPOSED_CHANGE)))).into_iter())
         }
         "proposed_change" | "proposed_change_thread" => proposed_change(facts),
-        "account" => Box::new(named(facts, "groups", "CoreAccountGroup").chain(named(
-            facts,
-            "roles",
-            "CoreAccountRole",
-        ))),
+        "account" => {
+            let groups = named(facts, "groups", "CoreAccountGroup");
+            Box::new(groups.chain(named(facts, "roles", "CoreAccountRole")))
+        }
         "schema" | "repository" => Box::new(std::iter::empty()),
         _ => Box::new(changes(facts).chain(itself(&facts))),
     };
-    Box::new(everywhere(&facts).chain(own))
+    let wanted = |resource: &Resource<'e>| resource.get(ROLE).is_some_and(|role| roles.contains(&&*role));
+    Box::new(everywhere(&facts).chain(own).filter(wanted))
 }
 
 /// What every event is related to.
@@ -66,10 +66,13 @@ fn itself<'e>(facts: &Facts<'e>) -> Option<Resource<'e>> {
     facts.id().map(|id| related(id, facts.kind()))
 }
 
-fn node(facts: Facts<'_>) -> Resources<'_> {
+/// A node can have thousands of peers, so only what some role wants is looked at.
+fn node<'e>(facts: Facts<'e>, roles: &[&str]) -> Resources<'e> {
     let log = facts.data.get("changelog").unwrap_or(&Json::Null);
-    let attributes = members(log, "attributes").map(move |(name, told)| attribute(&facts, name, told));
-    let relationships = members(log, "relationships").flat_map(move |(name, item)| {
+    let of_role = |role: &str| if roles.contains(&role) { log } else { &Json::Null };
+    let attributes = members(of_role(ATTRIBUTE_ROLE), "attributes");
+    let attributes = attributes.map(move |(name, told)| attribute(&facts, name, told));
+    let relationships = members(of_role(RELATIONSHIP_ROLE), "relationships").flat_map(move |(name, item)| {
         peers(item)
             .filter(|peer| peer.is_update)
             .map(move |peer| relationship(&facts, told(item, "name").unwrap_or(name), &peer))
@@ -81,8 +84,8 @@ fn node(facts: Facts<'_>) -> Resources<'_> {
             .with("infrahub.parent.id", Some(id))
     });
     let mut seen = HashSet::new();
-    let all = members(log, "relationships").flat_map(|(_, item)| peers(item));
-    let nodes = all
+    let peers = members(of_role(NODE_ROLE), "relationships").flat_map(|(_, item)| peers(item));
+    let nodes = peers
         .map(|peer| (peer.id, peer.kind))
         .chain(facts.parent())
         .filter(move |(id, _)| seen.insert(id.read()))

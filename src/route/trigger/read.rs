@@ -149,23 +149,21 @@ impl Mapping<'_> {
 
     /// Whether one resource can have all these labels.
     fn together(&mut self, at: At, labels: &[Wanted]) {
-        let path = self.path;
         let role = labels.iter().find(|wanted| wanted.label == ROLE);
-        let of_role =
-            |name: &&str| role.is_none_or(|role| role.values.iter().any(|value| value.matches(name)));
-        let has = |known: &[&str], wanted: &Wanted| wanted.label == ROLE || known.contains(&wanted.label);
-        let roles: Vec<_> = ROLES.iter().filter(|(name, _)| of_role(name)).collect();
+        let carry = |name: &'static str| known::carriers([name].into_iter());
+        let of_role = |name: &&'static str| role.is_none_or(|role| role.takes(name));
+        let together = known::carriers(labels.iter().map(|wanted| wanted.label));
         // A role that does not exist is told where it stands.
-        if roles.is_empty() || roles.iter().any(|(_, known)| labels.iter().all(|wanted| has(known, wanted))) {
+        if together.filter(of_role).next().is_some() || !carry(ROLE).any(|name| of_role(&name)) {
             return;
         }
-        let odd = labels.iter().find(|wanted| !roles.iter().any(|(_, known)| has(known, wanted)));
+        let path = self.path;
+        let odd = labels.iter().find(|wanted| !carry(wanted.label).any(|name| of_role(&name)));
         let Some((odd, role)) = odd.zip(role) else {
             let message = format!("`{path}` asks for labels that no related resource has together");
             return self.problem(at, message, "give them as several mappings in a list");
         };
-        let owners = ROLES.iter().filter(|(_, known)| known.contains(&odd.label)).map(|(name, _)| *name);
-        let owners = owners.collect::<Vec<_>>().join("`, `");
+        let owners = carry(odd.label).collect::<Vec<_>>().join("`, `");
         let message = format!(
             "`{path}` asks for the label `{}`, which the role {} does not have",
             odd.label, role.written
