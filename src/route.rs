@@ -1,7 +1,7 @@
 //! Which events a route wants, and why not.
 //!
 //! Pure, and cheap enough to ask hundreds of routes about every event: globs and JSONPaths are
-//! compiled once, literals are compared as texts, and only a `path` may look into the data.
+//! compiled once, literals are compared as texts, and only a trigger's labels and a `path` look into the data.
 
 mod branch;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::labels::Facts;
 use super::labels::known::{NODE_KIND, TYPES, has_node_kind};
 use crate::model::Event;
 use crate::problem::Problems;
-use crate::yaml::{At, Node, Reader, Value, nearest};
+use crate::yaml::{At, Node, Reader, Value, near, nearest};
 
 const SCOPES: [&str; 3] = ["all_branches", "default_branch", "other_branches"];
 
@@ -119,7 +119,7 @@ fn event_type(reader: &mut Reader<'_>, problems: &mut Problems) -> Option<String
             format!("`{path}` takes one type or `all`, not `{text}`"),
             "`type` takes globs and `!`".to_owned(),
         );
-    } else if !dotted || strsim::damerau_levenshtein(first, "infrahub") <= 2 {
+    } else if !dotted || near(first, &["infrahub"]).is_some() {
         let known: Vec<&str> = TYPES.into_iter().chain(["all"]).collect();
         let help = format!("{}; `type` takes any text", nearest(&text, &known));
         add(format!("`{path}` is `{text}`, which is no event type of Infrahub's"), help);
@@ -138,7 +138,10 @@ fn branch_scope(reader: &mut Reader<'_>, problems: &mut Problems) -> Option<Fiel
         "other_branches" => Some(Field::OtherBranches),
         _ => {
             let message = format!("`{}` is `{text}`, which is no scope", reader.path_of("branch_scope"));
-            problems.add(reader.file, Some(at), message).help(nearest(&text, &SCOPES));
+            // `default`, as the key `branch` calls it.
+            let whole = format!("{text}_branch");
+            let near = SCOPES.into_iter().find(|scope| scope.starts_with(&whole)).unwrap_or(&text);
+            problems.add(reader.file, Some(at), message).help(nearest(near, &SCOPES));
             None
         }
     }

@@ -216,7 +216,7 @@ fn events_that_are_about_no_node() {
                "infrahub.branch.name": "main"})
     );
     let proposed = json!({"prefect.resource.id": "p", "infrahub.node.kind": "CoreProposedChange"});
-    assert_eq!(related(&validator, "infrahub.related.node"), [proposed.clone()]);
+    assert_eq!(related(&validator, "infrahub.related.node"), std::slice::from_ref(&proposed));
     let merged = body(
         "infrahub.branch.merged",
         &json!({"branch_id": "b", "branch_name": "f", "proposed_change_id": "p"}),

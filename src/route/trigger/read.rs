@@ -1,6 +1,9 @@
 //! Reads `match` and `match_related`. What could never match is told as a mistake: labels and
 //! roles that no event has, labels on the wrong side, values that no label can have.
 
+#[cfg(test)]
+mod tests;
+
 use super::super::labels::known::{self, FREE, PREVIOUS, RESOURCE, ROLE, ROLES, UNTOLD, VALUE};
 use super::{Expected, Related, Wanted};
 use crate::problem::Problems;
@@ -151,14 +154,14 @@ impl Mapping<'_> {
     fn together(&mut self, at: At, labels: &[Wanted]) {
         let role = labels.iter().find(|wanted| wanted.label == ROLE);
         let carry = |name: &'static str| known::carriers([name].into_iter());
-        let of_role = |name: &&'static str| role.is_none_or(|role| role.takes(name));
-        let together = known::carriers(labels.iter().map(|wanted| wanted.label));
+        let of_role = |name: &str| role.is_none_or(|role| role.takes(name));
+        let mut together = known::carriers(labels.iter().map(|wanted| wanted.label));
         // A role that does not exist is told where it stands.
-        if together.filter(of_role).next().is_some() || !carry(ROLE).any(|name| of_role(&name)) {
+        if together.any(&of_role) || !carry(ROLE).any(&of_role) {
             return;
         }
         let path = self.path;
-        let odd = labels.iter().find(|wanted| !carry(wanted.label).any(|name| of_role(&name)));
+        let odd = labels.iter().find(|wanted| !carry(wanted.label).any(&of_role));
         let Some((odd, role)) = odd.zip(role) else {
             let message = format!("`{path}` asks for labels that no related resource has together");
             return self.problem(at, message, "give them as several mappings in a list");

@@ -142,7 +142,11 @@ fn wrong_words_are_told_with_place_and_remedy() {
         ),
         (
             "branch_scope: default",
-            "c.yaml:1:15: `routes[0].when.branch_scope` is `default`, which is no scope\n  help: known here: all_branches, default_branch, other_branches",
+            "c.yaml:1:15: `routes[0].when.branch_scope` is `default`, which is no scope\n  help: did you mean `default_branch`?",
+        ),
+        (
+            "branch_scope: main",
+            "c.yaml:1:15: `routes[0].when.branch_scope` is `main`, which is no scope\n  help: known here: all_branches, default_branch, other_branches",
         ),
         (
             "branch_scope: default_branches",
