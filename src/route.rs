@@ -1,12 +1,17 @@
 //! Which events a route wants, and why not.
 //!
 //! Pure, and cheap enough to ask hundreds of routes about every event: globs and JSONPaths are
-//! compiled once, literals are compared as texts, and only a `path` may look into the data.
+//! compiled once, literals are compared as texts, and only a trigger's labels and a `path` look into the data.
 
 mod branch;
+#[cfg(test)]
+mod captures;
+mod labels;
 mod path;
 #[cfg(test)]
 mod tests;
+mod trigger;
+mod webhook;
 
 use crate::glob::{Glob, Patterns};
 use crate::model::Event;
@@ -15,6 +20,8 @@ use crate::yaml::{At, Node, Reader, Value};
 
 use branch::Branch;
 use path::JsonPath;
+use trigger::{Related, Wanted};
+use webhook::Field;
 
 /// More than this of an actual value is not told.
 const LONGEST_ACTUAL: usize = 200;
@@ -45,6 +52,9 @@ enum Test {
     Actor(Patterns<Glob>),
     Changed(Patterns<Glob>),
     Path(Patterns<JsonPath>),
+    Webhook(Field),
+    Match(Wanted),
+    Related(Related),
 }
 
 /// The first condition that said no.
@@ -95,7 +105,7 @@ impl Match {
             Some(condition) => Err(Mismatch {
                 condition: condition.key.to_owned(),
                 wanted: condition.wanted.clone(),
-                actual: condition.test.actual(event).chars().take(LONGEST_ACTUAL).collect(),
+                actual: condition.test.actual(event, default_branch).chars().take(LONGEST_ACTUAL).collect(),
             }),
         }
     }
@@ -120,10 +130,13 @@ impl Test {
                 globs.hold(|glob| event.changes.iter().any(|change| at_or_below(glob, &change.field)))
             }
             Self::Path(paths) => paths.hold(|path| path.selects(event)),
+            Self::Webhook(field) => field.covers(event, default_branch),
+            Self::Match(wanted) => wanted.covers(event, default_branch),
+            Self::Related(related) => related.covers(event, default_branch),
         }
     }
 
-    fn actual(&self, event: &Event) -> String {
+    fn actual(&self, event: &Event, default_branch: Option<&str>) -> String {
         let text = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
         match self {
             Self::From(_) => event.source.clone(),
@@ -145,6 +158,9 @@ impl Test {
             }
             Self::Path(paths) if paths.has_wanted() => "selects nothing".to_owned(),
             Self::Path(_) => "selects something".to_owned(),
+            Self::Webhook(field) => field.actual(event, default_branch),
+            Self::Match(wanted) => wanted.actual(event, default_branch),
+            Self::Related(related) => related.actual(event, default_branch),
         }
     }
 }
@@ -165,12 +181,21 @@ impl Compiler<'_> {
         let r = &mut reader;
         let exact = |text: &str| Ok(Glob::new(text));
         let folded = |text: &str| Ok(Glob::ignoring_case(text));
+        for field in webhook::read(r, self.problems) {
+            self.push(field.key(), field.wanted(), Test::Webhook(field));
+        }
         self.key(r, "action", folded, Test::Action);
         self.key(r, "type", exact, Test::Type);
         self.key(r, "kind", folded, Test::Kind);
         self.key(r, "branch", |text| Ok(Branch::new(text)), Test::Branch);
         self.key(r, "actor", exact, Test::Actor);
         self.key(r, "changed", exact, Test::Changed);
+        for wanted in trigger::read::resource(r, self.problems) {
+            self.push("match", wanted.shown(), Test::Match(wanted));
+        }
+        for related in trigger::read::related(r, self.problems) {
+            self.push("match_related", related.shown(), Test::Related(related));
+        }
         self.key(r, "path", JsonPath::compile, Test::Path);
         if let Some(node) = r.node("conditions").filter(|node| node.value != Value::Null) {
             let message = format!("`{}` is not supported by this version", r.path_of("conditions"));
@@ -179,6 +204,10 @@ impl Compiler<'_> {
                 .help("remove it; `path:` can look into the data");
         }
         reader.finish(self.problems);
+    }
+
+    fn push(&mut self, key: &'static str, wanted: String, test: Test) {
+        self.conditions.push(Condition { key, wanted, test });
     }
 
     fn key<T>(

@@ -23,6 +23,7 @@ use crate::secret::Secret;
 use recipe::Part;
 
 pub use doctor::{Diagnosis, Finding, diagnose};
+pub(crate) use python::str as python_str;
 pub use variant::EMPTY_AS_BRACES;
 
 /// How a message is signed.

@@ -396,15 +396,16 @@ impl<'a> Reader<'a> {
 
 /// `did you mean …?`, or the list of what is known.
 pub fn nearest(name: &str, known: &[&str]) -> String {
-    let near = known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min();
-    match near {
-        Some((_, candidate)) => format!("did you mean `{candidate}`?"),
+    match near(name, known) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
         None => format!("known here: {}", known.join(", ")),
     }
+}
+
+/// The known name that a misspelt one resembles most, if it resembles any.
+pub fn near<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    let distances = known.iter().map(|candidate| (strsim::damerau_levenshtein(name, candidate), *candidate));
+    distances.filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4).min().map(|(_, near)| near)
 }
 
 #[cfg(test)]

@@ -105,6 +105,10 @@ mod tests {
             "destinations: { a: { url: 'ftp://x' } }",
             "routes: [{ name: 'a b', to: x }]",
             "routes: [{ name: a, to: x, when: { conditions: {} } }]",
+            "routes: [{ name: a, to: x, when: { branch_scope: main } }]",
+            "routes: [{ name: a, to: x, when: { active: soon } }]",
+            "routes: [{ name: a, to: x, when: { match: [a] } }]",
+            "routes: [{ name: a, to: x, when: { match_related: [a] } }]",
         ] {
             assert!(valid(&schema, &document(text).to_json(), &schema).is_err(), "{text}");
             let mut problems = Problems::default();

@@ -3,7 +3,7 @@
 use crate::glob::Glob;
 
 /// What the default branch is called where a source does not say.
-const DEFAULT: &str = "main";
+pub(super) const DEFAULT: &str = "main";
 
 /// One wanted branch.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ pub(super) fn dumps(value: &Json, style: Style) -> String {
 }
 
 /// `str(value)`: of a string the text itself, of anything else its `repr`.
-pub(super) fn str(value: &Json) -> String {
+pub(crate) fn str(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         other => text(|out| write_repr(out, other)),
