@@ -98,6 +98,13 @@ impl Match {
         Self { conditions: compiler.conditions }
     }
 
+    /// The same for a route that is switched off: it takes nothing, and says so.
+    pub fn switched_off(mut self) -> Self {
+        let (key, wanted) = (Field::Off.key(), Field::Off.wanted());
+        self.conditions.insert(0, Condition { key, wanted, test: Test::Webhook(Field::Off) });
+        self
+    }
+
     /// Whether every condition holds. `default_branch` is the source's; `main` if it has none.
     pub fn check(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
         match self.conditions.iter().find(|condition| !condition.test.holds(event, default_branch)) {

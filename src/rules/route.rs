@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::revision::Revision;
 use super::{Outlet, Route};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::problem::Problems;
 use crate::route::Match;
 use crate::script::Script;
@@ -23,7 +23,7 @@ pub(super) fn compile(
     let mut scripts = Scripts::new();
     let routes = config.routes.iter().map(|route| Route {
         name: Arc::from(route.name.as_str()),
-        matches: Match::compile(&config.file, &route.path, &route.from, route.when.as_ref(), problems),
+        matches: matches(config, route, problems),
         script: route
             .script
             .as_ref()
@@ -36,6 +36,11 @@ pub(super) fn compile(
         revision.add_scripts(&config.dir.join("scripts"));
     }
     routes
+}
+
+fn matches(config: &Config, route: &config::Route, problems: &mut Problems) -> Match {
+    let matches = Match::compile(&config.file, &route.path, &route.from, route.when.as_ref(), problems);
+    if route.active { matches } else { matches.switched_off() }
 }
 
 fn script(

@@ -35,8 +35,11 @@ routes: [{ name: none, when: { action: nothing }, to: nobody }]
 /// Sends what arrived on to another gateway, and gives the event it makes of it.
 async fn passed_on(to: &World, got: &Received) -> Event {
     let names = ["content-type", "x-hook-signature", "webhook-id", "webhook-timestamp", "webhook-signature"];
-    let headers: Vec<(&str, &str)> =
-        names.into_iter().map(|name| (name, got.header(name))).filter(|(_, value)| !value.is_empty()).collect();
+    let headers: Vec<(&str, &str)> = names
+        .into_iter()
+        .map(|name| (name, got.header(name)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
     let answer = to.send(&got.method, &got.path, &headers, got.body.clone()).await;
     assert_eq!(answer.status, 200, "{}: {:?}\n{got:?}", got.path, answer.body);
     let id = answer.body["receipt"].as_str().unwrap().parse().unwrap();
