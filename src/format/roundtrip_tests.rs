@@ -198,6 +198,35 @@ fn every_capture_comes_back_with_its_hidden_changes() {
 }
 
 #[test]
+fn times_come_back_with_the_digits_they_were_sent_with() {
+    let netbox =
+        |at| json!({"event": "updated", "timestamp": at, "object_type": "dcim.site", "data": {"id": 1}});
+    let infrahub =
+        |at| json!({"event": "infrahub.branch.merged", "data": {"branch_id": "b"}, "occured_at": at});
+    let datagerry = |at| {
+        let object = json!({"public_id": 1, "type_id": 6, "fields": []});
+        json!({"operation": "CREATE", "event_time": {"$date": at}, "object_after": object})
+    };
+    let texts = [
+        "2026-11-22 05:30:00+00:00",
+        "2026-11-22T05:30:00.1Z",
+        "2026-11-22T05:30:00.123456+02:00",
+        "noon T",
+        "",
+    ];
+    let of = |make: fn(&'static str) -> Json| texts.map(make).to_vec();
+    let numbers = [json!(5), json!(1_795_324_565_196_i64), json!("2026-11-22T05:30:00Z"), json!(null)];
+    let bodies = [of(netbox), of(infrahub), numbers.map(datagerry).to_vec()];
+    for ((source, (system, format)), bodies) in PLAIN.iter().zip(DIALECTS).zip(bodies) {
+        for body in bodies {
+            let (event, receipt) = source.event(body.to_string().as_bytes()).unwrap();
+            let sent = render(format, &event, &receipt);
+            same(&timeless(&source.back(&sent)), &timeless(&event), system, &sent);
+        }
+    }
+}
+
+#[test]
 fn every_capture_says_the_same_in_every_dialect() {
     let mut seen = HashMap::new();
     for (source, (sender, _)) in PLAIN.iter().zip(DIALECTS) {
