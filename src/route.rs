@@ -4,6 +4,7 @@
 //! compiled once, literals are compared as texts, and only a `path` may look into the data.
 
 mod branch;
+mod conditions;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::problem::Problems;
 use crate::yaml::{At, Node, Reader, Value};
 
 use branch::Branch;
+use conditions::Conditions;
 use path::JsonPath;
 
 /// More than this of an actual value is not told.
@@ -24,6 +26,8 @@ const LONGEST_ACTUAL: usize = 200;
 pub struct Match {
     /// In the order in which they are asked: the cheap ones first.
     conditions: Vec<Condition>,
+    /// NetBox's condition set, asked last: it may look at more of the event than the rest.
+    set: Option<Conditions>,
 }
 
 #[derive(Debug)]
@@ -68,7 +72,7 @@ impl Match {
         when: Option<&Node>,
         problems: &mut Problems,
     ) -> Self {
-        let mut compiler = Compiler { file, problems, conditions: Vec::new() };
+        let mut compiler = Compiler { file, problems, conditions: Vec::new(), set: None };
         if !from.is_empty() {
             let wanted = listed(from.iter().map(|(_, text)| text.as_str()));
             compiler.items(
@@ -85,19 +89,28 @@ impl Match {
         {
             compiler.when(reader);
         }
-        Self { conditions: compiler.conditions }
+        Self { conditions: compiler.conditions, set: compiler.set }
     }
 
     /// Whether every condition holds. `default_branch` is the source's; `main` if it has none.
     pub fn check(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
         match self.conditions.iter().find(|condition| !condition.test.holds(event, default_branch)) {
-            None => Ok(()),
+            None => self.check_set(event),
             Some(condition) => Err(Mismatch {
                 condition: condition.key.to_owned(),
                 wanted: condition.wanted.clone(),
                 actual: condition.test.actual(event).chars().take(LONGEST_ACTUAL).collect(),
             }),
         }
+    }
+
+    fn check_set(&self, event: &Event) -> Result<(), Mismatch> {
+        let Some(set) = &self.set else { return Ok(()) };
+        set.check(event).map_err(|refusal| Mismatch {
+            condition: "conditions".to_owned(),
+            wanted: refusal.wanted,
+            actual: refusal.actual.chars().take(LONGEST_ACTUAL).collect(),
+        })
     }
 }
 
@@ -158,6 +171,7 @@ struct Compiler<'c> {
     file: &'c str,
     problems: &'c mut Problems,
     conditions: Vec<Condition>,
+    set: Option<Conditions>,
 }
 
 impl Compiler<'_> {
@@ -173,10 +187,7 @@ impl Compiler<'_> {
         self.key(r, "changed", exact, Test::Changed);
         self.key(r, "path", JsonPath::compile, Test::Path);
         if let Some(node) = r.node("conditions").filter(|node| node.value != Value::Null) {
-            let message = format!("`{}` is not supported by this version", r.path_of("conditions"));
-            self.problems
-                .add(self.file, Some(node.at), message)
-                .help("remove it; `path:` can look into the data");
+            self.set = Conditions::compile(self.file, &r.path_of("conditions"), node, self.problems);
         }
         reader.finish(self.problems);
     }
