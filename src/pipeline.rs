@@ -199,9 +199,14 @@ impl Run<'_> {
             .to
             .iter()
             .map(|destination| {
-                let rendered = destination.format.render(self.event, self.receipt, &destination.kinds).map_err(|message| {
-                    Failure { stage: Stage::Format, message, place: Some(destination.name.clone()) }
-                })?;
+                let rendered = destination
+                    .format
+                    .render(self.event, self.receipt, &destination.kinds)
+                    .map_err(|message| Failure {
+                        stage: Stage::Format,
+                        message,
+                        place: Some(destination.name.clone()),
+                    })?;
                 let mut delivery = self.delivery(destination, None, rendered.content_type, rendered.body);
                 delivery.headers = rendered.headers;
                 Ok(delivery)

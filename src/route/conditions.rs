@@ -78,10 +78,9 @@ impl Conditions {
         let cx = Context::new(event);
         match self.root.against(&cx) {
             Ok(None) => Ok(()),
-            Ok(Some(term)) => Err(Refusal {
-                wanted: shown::display(term, LONGEST_WANTED),
-                actual: term.actual(&cx),
-            }),
+            Ok(Some(term)) => {
+                Err(Refusal { wanted: shown::display(term, LONGEST_WANTED), actual: term.actual(&cx) })
+            }
             Err(Invalid { rule, why }) => Err(Refusal {
                 wanted: shown::display(rule, LONGEST_WANTED),
                 actual: format!("invalid: {why}"),

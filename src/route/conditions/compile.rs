@@ -60,7 +60,9 @@ impl Compiler<'_> {
         };
         match (entries.as_slice(), entries.iter().find(|(key, _)| logic(&key.name).is_some())) {
             ([(key, list)], Some(_)) => self.set(&format!("{path}.{}", key.name), key, list, depth),
-            ([(key, list)], None) if matches!(list.value, Value::List(_)) && !KEYS.contains(&key.name.as_str()) => {
+            ([(key, list)], None)
+                if matches!(list.value, Value::List(_)) && !KEYS.contains(&key.name.as_str()) =>
+            {
                 let message = format!("`{path}.{}` is no logic: a set is `and` or `or`", key.name);
                 self.problem(key.at, message, nearest(&key.name.to_lowercase(), &["and", "or"]));
                 None

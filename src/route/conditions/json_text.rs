@@ -4,13 +4,7 @@ use crate::problem::Problems;
 use crate::yaml::{self, At, Node, Value};
 
 /// Reads the text; JSON is YAML. The places of its nodes are those in the file that has the text.
-pub(super) fn parse(
-    file: &str,
-    path: &str,
-    at: At,
-    text: &str,
-    problems: &mut Problems,
-) -> Option<Node> {
+pub(super) fn parse(file: &str, path: &str, at: At, text: &str, problems: &mut Problems) -> Option<Node> {
     if !text.trim_start().starts_with('{') {
         problems
             .add(file, Some(at), format!("`{path}` must be a mapping, or a text that holds one as JSON"))

@@ -7,9 +7,9 @@ mod translate;
 use fancy_regex::{Error, Regex, RegexBuilder, RegexInput, RuntimeError};
 
 /// So many steps back end a match: what an event holds must not cost the gateway seconds.
-const MOST_STEPS: usize = 100_000;
+const MOST_STEPS: usize = 50_000;
 /// Look-around and back-references may read a text once per character; more bytes they do not get.
-const LONGEST_LOOKED: usize = 16 * 1024;
+const LONGEST_LOOKED: usize = 8 * 1024;
 /// Of a compiled pattern, in bytes.
 const LARGEST: usize = 2 * 1024 * 1024;
 

@@ -48,9 +48,7 @@ impl Rule {
                 passes.map(|passes| passes != self.negate).map_err(|why| self.mismatched(&found, &why))
             }
             // Whatever cannot be compared with null does not match it.
-            Read::NoState => {
-                Ok(self.test.passes(&Found::One(&Json::Null)).unwrap_or(false) != self.negate)
-            }
+            Read::NoState => Ok(self.test.passes(&Found::One(&Json::Null)).unwrap_or(false) != self.negate),
             Read::States(before, after) => {
                 let is_same = match (&before, &after) {
                     (Some(before), Some(after)) => python::both_equal(before, after),

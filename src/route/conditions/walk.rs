@@ -60,11 +60,7 @@ pub(super) fn walk<'v>(root: &'v Json, keys: &[String], empty: EmptyList) -> Res
     Ok(found)
 }
 
-fn step<'v>(
-    from: &Found<'v>,
-    key: &str,
-    empty: EmptyList,
-) -> Result<Found<'v>, (Option<usize>, Why<'v>)> {
+fn step<'v>(from: &Found<'v>, key: &str, empty: EmptyList) -> Result<Found<'v>, (Option<usize>, Why<'v>)> {
     match from {
         Found::One(Json::Array(items)) => each(items.iter(), key, empty),
         Found::Each(items) => each(items.iter().copied(), key, empty),

@@ -153,7 +153,7 @@ impl Translator {
                 '*' | '+' | '?' | '{' if self.repeat(last)? => last = Last::Repeat,
                 '^' | '$' => {
                     self.at += 1;
-                    self.edge(c);
+                    self.edge(c, depth);
                     last = Last::Nothing;
                 }
                 '(' => {
@@ -182,13 +182,16 @@ impl Translator {
         Ok(())
     }
 
-    fn edge(&mut self, c: char) {
+    fn edge(&mut self, c: char, depth: usize) {
+        let is_last = depth == 0 && matches!(self.peek(), None | Some('|'));
         self.out.push_str(match (c, self.flags.multi_line) {
             ('^', false) => "\\A",
             ('^', true) => "(?m:^)",
-            (_, true) => "(?m:$)",
-            // Python's `$` stands before a line break at the very end as well.
-            (_, false) => "(?=\\n?\\z)",
+            ('$', true) => "(?m:$)",
+            // Python's `$` stands before a line break at the very end as well. Where nothing
+            // follows, the line break may as well be read, and the engine need not look ahead.
+            _ if is_last => "\\n?\\z",
+            _ => "(?=\\n?\\z)",
         });
     }
 
@@ -267,7 +270,11 @@ impl Translator {
         let rest = self.at;
         if self.eat("#") {
             self.take(usize::MAX, |c| c != ')');
-            return if self.eat(")") { Ok(None) } else { Err(Self::fault_at(begin, "a comment without end")) };
+            return if self.eat(")") {
+                Ok(None)
+            } else {
+                Err(Self::fault_at(begin, "a comment without end"))
+            };
         }
         if self.eat("P<") {
             let name = self.name('>')?;
