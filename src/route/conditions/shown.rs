@@ -13,13 +13,17 @@ const LONGEST: usize = 80;
 
 /// A value as JSON.
 pub(super) fn value(value: &Json) -> String {
-    json(value)
+    match value {
+        // Cut before it is written: a text is looked through as a whole otherwise.
+        Json::String(text) => json(&text.chars().take(LONGEST + 1).collect::<String>()),
+        value => json(value),
+    }
 }
 
 /// What a path leads to, as JSON.
 pub(super) fn found(found: &Found<'_>) -> String {
     match found {
-        Found::One(value) => json(value),
+        Found::One(one) => value(one),
         Found::Each(values) => json(values),
     }
 }

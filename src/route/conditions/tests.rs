@@ -1,5 +1,6 @@
 //! Condition sets against events: what holds, what does not, and what cannot be said.
 
+mod captured;
 mod mistakes;
 mod operators;
 mod paths;

@@ -1,4 +1,4 @@
-//! Conditions over what other systems send, and over captured webhooks.
+//! Conditions over what other systems send.
 
 use super::*;
 

@@ -109,6 +109,7 @@ fn a_thousand_rules_are_asked_in_no_time() {
 }
 
 proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
     #[test]
     fn no_event_makes_it_panic(
         data in crate::json::any_json(),
