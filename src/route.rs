@@ -6,6 +6,7 @@
 mod branch;
 #[cfg(test)]
 mod captures;
+mod conditions;
 mod labels;
 mod path;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use crate::problem::Problems;
 use crate::yaml::{At, Node, Reader, Value};
 
 use branch::Branch;
+use conditions::Conditions;
 use path::JsonPath;
 use trigger::{Related, Wanted};
 use webhook::Field;
@@ -31,6 +33,8 @@ const LONGEST_ACTUAL: usize = 200;
 pub struct Match {
     /// In the order in which they are asked: the cheap ones first.
     conditions: Vec<Condition>,
+    /// NetBox's condition set, asked last: it may look at more of the event than the rest.
+    set: Option<Conditions>,
 }
 
 #[derive(Debug)]
@@ -78,7 +82,7 @@ impl Match {
         when: Option<&Node>,
         problems: &mut Problems,
     ) -> Self {
-        let mut compiler = Compiler { file, problems, conditions: Vec::new() };
+        let mut compiler = Compiler { file, problems, conditions: Vec::new(), set: None };
         if !from.is_empty() {
             let wanted = listed(from.iter().map(|(_, text)| text.as_str()));
             compiler.items(
@@ -95,7 +99,7 @@ impl Match {
         {
             compiler.when(reader);
         }
-        Self { conditions: compiler.conditions }
+        Self { conditions: compiler.conditions, set: compiler.set }
     }
 
     /// The same for a route that is switched off: it takes nothing, and says so.
@@ -108,13 +112,22 @@ impl Match {
     /// Whether every condition holds. `default_branch` is the source's; `main` if it has none.
     pub fn check(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
         match self.conditions.iter().find(|condition| !condition.test.holds(event, default_branch)) {
-            None => Ok(()),
+            None => self.check_set(event),
             Some(condition) => Err(Mismatch {
                 condition: condition.key.to_owned(),
                 wanted: condition.wanted.clone(),
                 actual: condition.test.actual(event, default_branch).chars().take(LONGEST_ACTUAL).collect(),
             }),
         }
+    }
+
+    fn check_set(&self, event: &Event) -> Result<(), Mismatch> {
+        let Some(set) = &self.set else { return Ok(()) };
+        set.check(event).map_err(|refusal| Mismatch {
+            condition: "conditions".to_owned(),
+            wanted: refusal.wanted,
+            actual: refusal.actual.chars().take(LONGEST_ACTUAL).collect(),
+        })
     }
 }
 
@@ -181,6 +194,7 @@ struct Compiler<'c> {
     file: &'c str,
     problems: &'c mut Problems,
     conditions: Vec<Condition>,
+    set: Option<Conditions>,
 }
 
 impl Compiler<'_> {
@@ -205,10 +219,7 @@ impl Compiler<'_> {
         }
         self.key(r, "path", JsonPath::compile, Test::Path);
         if let Some(node) = r.node("conditions").filter(|node| node.value != Value::Null) {
-            let message = format!("`{}` is not supported by this version", r.path_of("conditions"));
-            self.problems
-                .add(self.file, Some(node.at), message)
-                .help("remove it; `path:` can look into the data");
+            self.set = Conditions::compile(self.file, &r.path_of("conditions"), node, self.problems);
         }
         reader.finish(self.problems);
     }

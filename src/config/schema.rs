@@ -24,7 +24,7 @@ mod tests {
     /// A config with every key there is.
     const EVERYTHING: &str = include_str!("tests/everything.yaml");
     /// Keys that the readers know only to say that this version does not support them.
-    const LATER: [&str; 2] = ["coalesce", "conditions"];
+    const LATER: [&str; 1] = ["coalesce"];
 
     fn document(text: &str) -> crate::yaml::Node {
         crate::yaml::parse("f", text, &mut Problems::default()).unwrap()
@@ -104,11 +104,13 @@ mod tests {
             "egress: { proxy: http://proxy }",
             "destinations: { a: { url: 'ftp://x' } }",
             "routes: [{ name: 'a b', to: x }]",
-            "routes: [{ name: a, to: x, when: { conditions: {} } }]",
             "routes: [{ name: a, to: x, when: { branch_scope: main } }]",
             "routes: [{ name: a, to: x, when: { active: soon } }]",
             "routes: [{ name: a, to: x, when: { match: [a] } }]",
             "routes: [{ name: a, to: x, when: { match_related: [a] } }]",
+            "routes: [{ name: a, to: x, when: { conditions: { attr: a, op: like, value: b } } }]",
+            "routes: [{ name: a, to: x, when: { conditions: { and: [{ attr: a, vlue: b }] } } }]",
+            "routes: [{ name: a, to: x, when: { conditions: { or: { attr: a, value: b } } } }]",
         ] {
             assert!(valid(&schema, &document(text).to_json(), &schema).is_err(), "{text}");
             let mut problems = Problems::default();

@@ -290,9 +290,9 @@ fn mistakes_in_conditions_are_told_with_their_places() {
         told("path: $.dta.site"),
         "c.yaml:1:7: `routes[0].when.path` begins with `dta`, which is no field of an event\n  help: did you mean `data`?; what the sender told lies below `$.data`"
     );
-    assert!(
-        told("conditions: { and: [] }")
-            .contains("`routes[0].when.conditions` is not supported by this version")
+    assert_eq!(
+        told("conditions: { attr: a, op: eqq, value: 1 }"),
+        "c.yaml:1:28: `routes[0].when.conditions.op` is no operator: `eqq`\n  help: did you mean `eq`?"
     );
 }
 
