@@ -1,0 +1,397 @@
+//! Every preset against its receiver, played from the receiver's documentation.
+
+mod checks;
+
+use std::sync::{Arc, Mutex};
+
+use crate::corpus;
+use crate::receiver::Received;
+use crate::world::{Receiver, World};
+use checks::{
+    AWX_KEY, Awx, EDA_SECRET, GITLAB_TOKEN, JENKINS_TOKEN, KRITEN_SECRET, ROUTING_KEY, SEMAPHORE_SECRET,
+    Verdict,
+};
+
+/// What an operator adds to each preset.
+fn destinations() -> Vec<(&'static str, String)> {
+    vec![
+        ("slack", "url: '{receiver}/slack/T/B/X'".to_owned()),
+        ("teams", "url: '{receiver}/teams/invoke?sig=x'".to_owned()),
+        ("awx", format!("url: '{{receiver}}/awx/7/github/', sign: {{ secrets: ['{AWX_KEY}'] }}")),
+        ("eda", format!("url: '{{receiver}}/eda', sign: {{ secrets: ['{EDA_SECRET}'] }}")),
+        (
+            "kriten",
+            format!(
+                "url: '{{receiver}}/api/v1/webhooks/run/6f1d52c4-0cf5-4e0d-9ab4-b4b3e0a4c0de', \
+                 sign: {{ secrets: ['{KRITEN_SECRET}', older] }}"
+            ),
+        ),
+        (
+            "servicenow",
+            "url: '{receiver}/api/now/table/incident', headers: { Authorization: Basic dXNlcjpwYXNz }"
+                .to_owned(),
+        ),
+        (
+            "gitlab",
+            format!(
+                "url: '{{receiver}}/api/v4/projects/9/ref/main/trigger/pipeline?token=tr1gger', \
+                 sign: {{ secrets: ['{GITLAB_TOKEN}'] }}"
+            ),
+        ),
+        (
+            "github",
+            "url: '{receiver}/repos/example/network/dispatches', headers: { Authorization: Bearer gh-tok3n }"
+                .to_owned(),
+        ),
+        (
+            "jenkins",
+            format!(
+                "url: '{{receiver}}/generic-webhook-trigger/invoke', headers: {{ token: {JENKINS_TOKEN} }}"
+            ),
+        ),
+        ("semaphore", format!("url: '{{receiver}}/semaphore', sign: {{ secrets: ['{SEMAPHORE_SECRET}'] }}")),
+        ("pagerduty", format!("url: '{{receiver}}/v2/enqueue', secrets: {{ routing_key: {ROUTING_KEY} }}")),
+    ]
+}
+
+/// A gateway with some of the presets. The pace that they keep is a real clock's.
+fn config(names: &[&str]) -> String {
+    let mut text = "sources:\n".to_owned();
+    for adapter in ["netbox", "infrahub", "datagerry"] {
+        text.push_str(&format!("  {adapter}: {{ adapter: {adapter}, open: true }}\n"));
+    }
+    text.push_str("  lab: { adapter: generic, open: true }\ndestinations:\n");
+    for (name, keys) in destinations().iter().filter(|(name, _)| names.contains(name)) {
+        text.push_str(&format!(
+            "  {name}: {{ preset: {name}, {keys}, rate: 100000/s, in_flight: 8, retry: [5s, 5s] }}\n"
+        ));
+    }
+    text.push_str(&format!("routes: [{{ name: all, to: [{}] }}]\n", names.join(", ")));
+    text
+}
+
+/// What the receiver behind a path says.
+fn verdict(awx: &Awx, got: &Received) -> Verdict {
+    match got.path.as_str() {
+        path if path.starts_with("/slack/") => checks::slack(got),
+        path if path.starts_with("/teams/") => checks::teams(got),
+        path if path.starts_with("/awx/") => awx.take(got),
+        path if path.starts_with("/eda") => checks::eda(got),
+        path if path.starts_with("/api/v1/") => checks::kriten(got),
+        path if path.starts_with("/api/now/") => checks::servicenow(got),
+        path if path.starts_with("/api/v4/") => checks::gitlab(got),
+        path if path.starts_with("/repos/") => checks::github(got),
+        path if path.starts_with("/generic-") => checks::jenkins(got),
+        path if path.starts_with("/semaphore") => checks::semaphore(got),
+        path if path.starts_with("/v2/") => checks::pagerduty(got),
+        other => Err(format!("nobody listens at {other}")),
+    }
+}
+
+/// Lets the receivers answer, and notes what they refuse.
+fn play(receiver: &Receiver) -> Arc<Mutex<Vec<String>>> {
+    let refused: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (awx, noted) = (Awx::default(), refused.clone());
+    receiver.answer(move |_, got| match verdict(&awx, got) {
+        Ok(status) => status,
+        Err(why) => {
+            noted.lock().unwrap().push(format!(
+                "{}: {why}\n{}",
+                got.path,
+                String::from_utf8_lossy(&got.body)
+            ));
+            400
+        }
+    });
+    refused
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_receiver_accepts_what_its_preset_makes_of_every_capture() {
+    let destinations = destinations();
+    let names: Vec<&str> = destinations.iter().map(|(name, _)| *name).collect();
+    let world = World::start(&config(&names)).await;
+    let refused = play(&world.receiver);
+    let mut deliveries = 0;
+    for record in corpus::all() {
+        if record.text("scenario") == "negative" || record.expect("body_is_json") == &serde_json::json!(false)
+        {
+            continue;
+        }
+        let path = format!("/hooks/{}", record.text("sender"));
+        let answer = world.send("POST", &path, &[], record.body.clone()).await;
+        if answer.status == 200 {
+            deliveries += answer.body["deliveries"].as_u64().unwrap_or(0);
+        }
+    }
+    assert!(deliveries > 250 * names.len() as u64, "{deliveries}");
+    let count = usize::try_from(deliveries).unwrap();
+    world.until("everything arrived", async |world| world.receiver.received().len() >= count).await;
+    let refused = refused.lock().unwrap().clone();
+    assert!(refused.is_empty(), "{} of {count} refused, such as {}", refused.len(), refused[0]);
+    let ledger = world.finish().await;
+    assert_eq!(ledger.dead, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn awkward_events_are_accepted_as_well() {
+    let destinations = destinations();
+    let names: Vec<&str> = destinations.iter().map(|(name, _)| *name).collect();
+    let world = World::start(&config(&names)).await;
+    let refused = play(&world.receiver);
+    let long = "😀\"\\<&>'\u{1}\n".repeat(3000);
+    let changes: Vec<_> = (0..300)
+        .map(|n| serde_json::json!({"field": format!("f{n}{}", &long[..4]), "from": long[..400], "to": {"a": [n, null, 1.5]}}))
+        .collect();
+    let events = [
+        serde_json::json!({"type": "lab.thing.updated", "object": {"kind": "thing", "id": "1", "name": long}, "data": {"n": long},
+            "changes": changes, "actor": {"name": long}}),
+        serde_json::json!({"type": "lab.thing.deleted", "object": {"kind": "thing", "id": "2"}}),
+        serde_json::json!({"type": "lab.pulse", "data": {}}),
+        serde_json::json!({"type": format!("lab.{}", "x".repeat(5000)), "data": [1, 2]}),
+    ];
+    for event in &events {
+        let answer = world.post("lab", event).await;
+        assert_eq!(
+            (answer.status, &answer.body["deliveries"]),
+            (200, &serde_json::json!(11)),
+            "{}",
+            answer.body
+        );
+    }
+    world.arrived(events.len() * names.len()).await;
+    let refused = refused.lock().unwrap().clone();
+    assert!(refused.is_empty(), "{} refused, such as {}", refused.len(), refused[0]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_retry_has_the_same_guid_so_that_awx_launches_nothing_twice() {
+    let world = World::start(&config(&["awx"])).await;
+    let awx = Awx::default();
+    // The first answer is lost on its way.
+    world.receiver.answer(move |n, got| match (n, awx.take(got)) {
+        (0, Ok(_)) => 502,
+        (_, Err(why)) if why.starts_with("Webhook previously received") => 202,
+        _ => 400,
+    });
+    world.post("lab", &crate::world::change("a", 1)).await;
+    world.arrived(1).await;
+    world.clock.advance(std::time::Duration::from_secs(60));
+    world.arrived(2).await;
+    let received = world.receiver.received();
+    assert_eq!(received[0].header("x-github-delivery"), received[1].header("x-github-delivery"));
+    assert_eq!(received[1].status, 202);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_routes_script_may_say_the_body_itself() {
+    let config = config(&["slack"]).replace("to: [slack]", "script: scripts/own.rhai, to: [slack]");
+    let script = "fn transform(event) { #{ text: \"my own words\" } }";
+    let world = World::start_with(&config, &[("scripts/own.rhai", script)]).await;
+    world.post("lab", &crate::world::change("a", 1)).await;
+    world.arrived(1).await;
+    assert_eq!(world.receiver.received()[0].json(), serde_json::json!({"text": "my own words"}));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn no_secret_of_a_preset_is_stored_or_shown() {
+    let world = World::start(&config(&["gitlab", "pagerduty", "slack"])).await;
+    world.post("lab", &crate::world::change("a", 1)).await;
+    world.settled().await;
+    let mut shown = String::new();
+    for item in world.admin("GET", "/api/v1/deliveries").await.body["items"].as_array().unwrap() {
+        let id = item["id"].as_str().unwrap();
+        shown.push_str(&world.admin("GET", &format!("/api/v1/deliveries/{id}")).await.body.to_string());
+    }
+    shown.push_str(&world.admin("GET", "/api/v1/destinations").await.body.to_string());
+    assert!(shown.matches("x-gitlab-token").count() > 0, "{shown}");
+    let mut stored = Vec::new();
+    for entry in std::fs::read_dir(world.dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("state.db")) {
+            stored.extend(std::fs::read(path).unwrap());
+        }
+    }
+    for secret in [GITLAB_TOKEN, ROUTING_KEY, "tr1gger", "/T/B/X"] {
+        assert!(!shown.contains(secret), "{secret} is shown: {shown}");
+        let found = stored.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!found, "{secret} is stored");
+    }
+    world.finish().await;
+}
+
+/// A request that the receiver accepts.
+async fn sample(name: &str) -> Received {
+    let world = World::start(&config(&[name])).await;
+    world.post("lab", &crate::world::change("a", 1)).await;
+    world.arrived(1).await;
+    let got = world.receiver.received().remove(0);
+    assert_eq!(verdict(&Awx::default(), &got).map(|status| status / 100), Ok(2), "{got:?}");
+    world.finish().await;
+    got
+}
+
+/// Each of the changes makes the receiver refuse.
+async fn refuses(name: &str, changes: &[fn(&mut Received)]) {
+    let good = sample(name).await;
+    for (n, change) in changes.iter().enumerate() {
+        let mut bad = good.clone();
+        change(&mut bad);
+        assert!(verdict(&Awx::default(), &bad).is_err(), "{name} accepts change {n}: {bad:?}");
+    }
+}
+
+fn put(got: &mut Received, name: &'static str, value: &str) {
+    got.headers.insert(name, value.parse().unwrap());
+}
+
+/// Changes the body's JSON.
+fn rewrite(got: &mut Received, change: impl FnOnce(&mut serde_json::Value)) {
+    let mut body = got.json();
+    change(&mut body);
+    got.body = body.to_string().into();
+}
+
+fn spaced(got: &mut Received) {
+    got.body = [&got.body[..], b" "].concat().into();
+}
+
+#[tokio::test]
+async fn the_chat_receivers_refuse_what_is_too_long_or_no_message() {
+    refuses(
+        "slack",
+        &[
+            |got| drop(got.headers.remove("content-type")),
+            |got| rewrite(got, |body| body["text"] = "".into()),
+            |got| rewrite(got, |body| body["text"] = "<!channel>".into()),
+            |got| rewrite(got, |body| body["blocks"][0]["text"]["text"] = "x".repeat(3001).into()),
+            |got| rewrite(got, |body| body["blocks"] = vec![body["blocks"][0].clone(); 51].into()),
+            |got| put(got, "webhook-signature", "v1,x"),
+        ],
+    )
+    .await;
+    refuses(
+        "teams",
+        &[
+            |got| rewrite(got, |body| body["type"] = "MessageCard".into()),
+            |got| rewrite(got, |body| body["attachments"] = serde_json::json!([])),
+            |got| {
+                rewrite(got, |body| {
+                    body["attachments"][0]["content"]["fallbackText"] = "x".repeat(29_000).into()
+                })
+            },
+            |got| {
+                rewrite(got, |body| {
+                    body["attachments"][0]["content"]["body"][0]["inlines"][0]["text"] = "".into()
+                })
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn awx_refuses_a_wrong_key_a_missing_header_and_a_repetition() {
+    refuses(
+        "awx",
+        &[
+            spaced,
+            |got| drop(got.headers.remove("x-hub-signature")),
+            |got| drop(got.headers.remove("x-github-event")),
+            |got| drop(got.headers.remove("x-github-delivery")),
+            |got| put(got, "x-hub-signature", "sha1=00"),
+            // The newer signature is none to AWX.
+            |got| {
+                let newer = got.headers["x-hub-signature-256"].clone();
+                got.headers.insert("x-hub-signature", newer);
+            },
+        ],
+    )
+    .await;
+    let (awx, good) = (Awx::default(), sample("awx").await);
+    assert!(awx.take(&good).is_ok() && awx.take(&good).is_err());
+}
+
+#[tokio::test]
+async fn the_receivers_of_signed_events_refuse_other_bytes_and_other_keys() {
+    for name in ["eda", "semaphore"] {
+        let missing: fn(&mut Received) = |got| drop(got.headers.remove("x-hub-signature-256"));
+        refuses(name, &[spaced, missing, |got| put(got, "x-hub-signature-256", "sha256=00")]).await;
+    }
+    refuses(
+        "kriten",
+        &[
+            spaced,
+            |got| put(got, "webhook-id", "dlv_other"),
+            |got| put(got, "webhook-timestamp", "1"),
+            |got| {
+                let twice = format!("{0} {0}", got.header("webhook-signature"));
+                put(got, "webhook-signature", &twice);
+            },
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_receivers_with_tokens_refuse_a_wrong_one_and_a_wrong_shape() {
+    refuses(
+        "servicenow",
+        &[
+            |got| drop(got.headers.remove("authorization")),
+            |got| drop(got.headers.remove("accept")),
+            |got| rewrite(got, |body| body["short_description"] = "x".repeat(161).into()),
+            |got| rewrite(got, |body| body["correlation_id"] = serde_json::Value::Null),
+        ],
+    )
+    .await;
+    refuses(
+        "gitlab",
+        &[
+            |got| got.query.clear(),
+            |got| put(got, "x-gitlab-token", "other"),
+            |got| put(got, "x-gitlab-event", "Pipeline Hook"),
+            |got| rewrite(got, |body| body["ref"] = "main".into()),
+        ],
+    )
+    .await;
+    refuses("jenkins", &[|got| put(got, "token", "other"), |got| got.method = "GET".to_owned()]).await;
+}
+
+#[tokio::test]
+async fn github_refuses_what_its_api_does() {
+    refuses(
+        "github",
+        &[
+            |got| drop(got.headers.remove("authorization")),
+            |got| drop(got.headers.remove("user-agent")),
+            |got| rewrite(got, |body| body["event_type"] = "x".repeat(101).into()),
+            |got| {
+                rewrite(got, |body| (0..10).for_each(|n| body["client_payload"][format!("k{n}")] = n.into()))
+            },
+            |got| rewrite(got, |body| body["client_payload"]["data"] = "x".repeat(70_000).into()),
+            |got| rewrite(got, |body| body["more"] = 1.into()),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn pagerduty_refuses_a_wrong_key_and_words_it_does_not_know() {
+    refuses(
+        "pagerduty",
+        &[
+            |got| rewrite(got, |body| body["routing_key"] = "[redacted]".into()),
+            |got| rewrite(got, |body| body["event_action"] = "triggered".into()),
+            |got| rewrite(got, |body| body["payload"]["severity"] = "high".into()),
+            |got| rewrite(got, |body| body["payload"]["summary"] = "x".repeat(1025).into()),
+            |got| rewrite(got, |body| body["payload"]["source"] = serde_json::Value::Null),
+            |got| rewrite(got, |body| body["payload"]["timestamp"] = "yesterday".into()),
+            |got| rewrite(got, |body| body["dedup_key"] = "x".repeat(256).into()),
+        ],
+    )
+    .await;
+}
