@@ -7,7 +7,7 @@ use super::destination;
 use super::layer::Layer;
 use crate::preset::{self, File};
 use crate::secret::Secret;
-use crate::yaml::{self, Node, Reader, nearest};
+use crate::yaml::{self, Node, Reader, Value, nearest};
 
 /// The presets read so far; `None`: there was a mistake, which has been reported.
 #[derive(Debug, Default)]
@@ -72,7 +72,10 @@ fn read(name: &str, file: &File, cx: &mut Context<'_>) -> Option<Preset> {
     top.node("tests");
     let needs = needs(&mut top, cx);
     let layer = match top.node("destination") {
-        Some(node) => destination::preset(label, cx.dir, node, cx.problems),
+        Some(node) => {
+            no_variables(label, "destination", node, cx);
+            destination::preset(label, cx.dir, node, cx.problems)
+        }
         None => {
             top.missing("destination", "a preset is keys of a destination", cx.problems);
             Layer::default()
@@ -81,6 +84,24 @@ fn read(name: &str, file: &File, cx: &mut Context<'_>) -> Option<Preset> {
     top.finish(cx.problems);
     let preset = Preset { name: name.to_owned(), file: label.to_owned(), layer, needs };
     (cx.problems.len() == before).then_some(preset)
+}
+
+/// A variable would be sent as it stands here. Templates may mean their `${` otherwise.
+fn no_variables(file: &str, path: &str, node: &Node, cx: &mut Context<'_>) {
+    match &node.value {
+        Value::Text(text) if text.contains("${") && !path.ends_with("_template") => {
+            let message = format!("`{path}` holds a variable, which presets do not know");
+            let help = "give it in the destination, whose own keys overrule those of the preset";
+            cx.problems.add(file, Some(node.at), message).help(help);
+        }
+        Value::List(items) => items.iter().for_each(|item| no_variables(file, path, item, cx)),
+        Value::Map(entries) => {
+            entries
+                .iter()
+                .for_each(|(key, item)| no_variables(file, &format!("{path}.{}", key.name), item, cx));
+        }
+        _ => {}
+    }
 }
 
 fn needs(top: &mut Reader<'_>, cx: &mut Context<'_>) -> Vec<(String, String)> {

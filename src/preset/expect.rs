@@ -22,7 +22,7 @@ pub struct Sent {
 pub(super) struct Expect {
     method: Option<String>,
     url: Option<String>,
-    /// By name; `null`: must not be there.
+    /// By name; `null`: must not be there, `true`: must, whatever it says.
     headers: Option<Json>,
     /// The body has at least this.
     body: Option<Json>,
@@ -86,7 +86,8 @@ impl Expect {
             }
         }
         if let Some(Json::Object(expected)) = &self.headers {
-            let found = expected.keys().map(|name| (name.clone(), header(sent, name))).collect();
+            let found =
+                expected.iter().map(|(name, wanted)| (name.clone(), header(sent, name, wanted))).collect();
             failures.extend(difference("headers", &Json::Object(expected.clone()), &Json::Object(found)));
         }
         let body = serde_json::from_slice(&sent.body)
@@ -102,10 +103,14 @@ impl Expect {
     }
 }
 
-/// The value of a header; `null`: it is not there.
-fn header(sent: &Sent, name: &str) -> Json {
+/// The value of a header, or only `true` where no more is wanted; `null`: it is not there.
+fn header(sent: &Sent, name: &str, wanted: &Json) -> Json {
     let found = sent.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-    found.map_or(Json::Null, |(_, value)| Json::String(value.clone()))
+    match (found, wanted) {
+        (None, _) => Json::Null,
+        (Some(_), Json::Bool(true)) => Json::Bool(true),
+        (Some((_, value)), _) => Json::String(value.clone()),
+    }
 }
 
 fn too_long(body: &Json, path: &str, most: usize) -> Option<String> {
@@ -180,7 +185,7 @@ mod tests {
         let body = json!({"blocks": [{"text": "one", "n": 1}, {"text": "three", "n": 2}], "more": null});
         for right in [
             "{}",
-            "{ method: POST, url: 'https://a/', headers: { Content-Type: application/json, x-none: null } }",
+            "{ method: POST, url: 'https://a/', headers: { Content-Type: application/json, CONTENT-type: true, x-none: null } }",
             "{ body: { blocks: [{ text: one }, { n: 2 }] }, largest: 1KiB, longest: { blocks.text: 5 } }",
             "{ body: { more: null } }",
         ] {
@@ -189,6 +194,7 @@ mod tests {
         for (wrong, told) in [
             ("{ method: PUT }", "method: expected `PUT`, got `POST`"),
             ("{ headers: { x-none: a } }", "-  \"x-none\": \"a\""),
+            ("{ headers: { x-none: true } }", "-  \"x-none\": true\n+  \"x-none\": null"),
             ("{ headers: { content-type: null } }", "+  \"content-type\": \"application/json\""),
             (
                 "{ body: { blocks: [{ text: two }, {}] } }",

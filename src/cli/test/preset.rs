@@ -84,7 +84,9 @@ fn destination(dir: &Path, name: &str, example: &Json, with: &Json) -> Result<Ru
         Rules::from_text(&file, &config.to_string(), &|name| Some(variable(name)))
     };
     let mut own = Map::from_iter([("preset".to_owned(), json!(name))]);
-    own.extend([example, with].into_iter().filter_map(Json::as_object).cloned().flatten());
+    for keys in [example, with] {
+        own.extend(keys.as_object().cloned().unwrap_or_default());
+    }
     let mut elsewhere = own.clone();
     elsewhere.entry("url").or_insert_with(|| json!(NOWHERE));
     // Only where nothing else is wrong, a missing URL is.
@@ -152,6 +154,17 @@ mod tests {
         assert_eq!(ran[0].name, "preset own: wrong");
         assert!(ran[0].failures[0].contains("-  \"n\": \"b\"\n+  \"n\": \"a\""), "{:?}", ran[0].failures);
         assert!(ran[1].failures.is_empty(), "{:?}", ran[1].failures);
+    }
+
+    #[test]
+    fn the_preset_in_the_documentation_passes_its_tests() {
+        let page = include_str!("../../../docs/presets.md");
+        let blocks = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let own: Vec<&str> = blocks.filter(|block| block.contains("\ntests:")).collect();
+        let (ran, problems) = ran(&[("own.yaml", own[0])]);
+        assert_eq!(problems, [""; 0]);
+        let failures: Vec<&String> = ran.iter().flat_map(|test| &test.failures).collect();
+        assert!(ran.len() == 2 && failures.is_empty(), "{failures:?}");
     }
 
     #[test]

@@ -97,6 +97,10 @@ fn mistakes_in_a_preset_are_told_once_in_its_own_file() {
             "destination:\n  sign: { scheme: githb }\n  metod: PUT\n  rate: often\nabout: x\ntest: []\n",
         ),
         ("two.yaml", "about: nothing else\n"),
+        (
+            "five.yaml",
+            "destination: { sign: none, headers: { Token: '${TOKEN}' }, body_template: '${{ e.id }}' }\n",
+        ),
         ("three.yaml", "destination: { sign: none, body_template: '{{ e.id' }\n"),
         ("four.yaml", "destination:\n  sign: none\n  body_template: '{{ secrets.key }}'\n"),
     ]);
@@ -122,6 +126,10 @@ fn mistakes_in_a_preset_are_told_once_in_its_own_file() {
         ],
     );
     starts(twice("two"), &["presets/two.yaml:1:1: `destination` is missing"]);
+    starts(
+        twice("five"),
+        &["presets/five.yaml:1:46: `destination.headers.Token` holds a variable, which presets do not know"],
+    );
     starts(twice("three"), &["presets/three.yaml:1:43: `destination.body_template` is no template"]);
     starts(
         twice("four"),
