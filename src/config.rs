@@ -33,6 +33,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::format::{Format, Kinds};
+use crate::preset::File;
 use crate::schedule::Schedule;
 use crate::script::Limits;
 use crate::secret::Secret;
@@ -63,6 +64,8 @@ pub struct Config {
     pub scripts: Limits,
     pub sources: Vec<Source>,
     pub destinations: Vec<Destination>,
+    /// The presets that destinations name.
+    pub presets: Vec<File>,
     pub routes: Vec<Route>,
 }
 

@@ -94,6 +94,20 @@ pub fn replay(
     outcome
 }
 
+/// What the destinations of a route get of an event that its conditions and its script let pass.
+///
+/// # Errors
+///
+/// Why a template or a format could not render it.
+pub fn deliveries(
+    route: &Route,
+    event: &Arc<Event>,
+    receipt: &Receipt,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, Failure> {
+    Run { receipt, event, route, now }.formatted()
+}
+
 /// What a route did with an event the last time, if that was to send it.
 fn routed_before<'o>(before: &'o Outcome, event: &Event, route: &str) -> Option<&'o RouteVerdict> {
     let processed = before.events.iter().find(|processed| processed.event.id == event.id)?;

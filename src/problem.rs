@@ -52,10 +52,18 @@ impl Problems {
         self.found.len()
     }
 
-    /// In the order of files and lines.
+    /// In the order of files and lines. A mistake that was met twice is told once.
     pub fn into_sorted(mut self) -> Vec<Problem> {
         self.found.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
-        self.found
+        let mut told: Vec<Problem> = Vec::with_capacity(self.found.len());
+        for problem in self.found {
+            let mut same_place =
+                told.iter().rev().take_while(|seen| (&seen.file, seen.at) == (&problem.file, problem.at));
+            if !same_place.any(|seen| *seen == problem) {
+                told.push(problem);
+            }
+        }
+        told
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {

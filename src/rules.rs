@@ -117,6 +117,7 @@ fn unreadable(file: &str, cause: &str, help: &str) -> Vec<Problem> {
 fn compile(config: Config, text: &str, problems: &mut Problems) -> Rules {
     let mut revision = Revision::default();
     revision.add(&config.file, text.as_bytes());
+    config.presets.iter().for_each(|preset| revision.add(&preset.label, preset.text.as_bytes()));
     let sources = source::compile(&config, &mut revision, problems);
     let destinations: HashMap<Arc<str>, Arc<config::Destination>> = config
         .destinations

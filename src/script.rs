@@ -30,6 +30,8 @@ use crate::problem::Problems;
 use crate::yaml::At;
 
 pub use proof::{TestResult, run_tests};
+
+pub(crate) use proof::sample_event;
 pub use shipped::shipped;
 
 /// Hard limits of one run of one function.

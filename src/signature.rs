@@ -10,6 +10,7 @@ mod python;
 mod recipe;
 #[cfg(test)]
 mod tests;
+mod token;
 mod variant;
 mod verify;
 
@@ -24,6 +25,7 @@ use recipe::Part;
 
 pub use doctor::{Diagnosis, Finding, diagnose};
 pub(crate) use python::str as python_str;
+pub use token::TOKEN_HEADER;
 pub use variant::EMPTY_AS_BRACES;
 
 /// How a message is signed.
@@ -37,8 +39,11 @@ pub enum Scheme {
     Netbox,
     /// The Standard Webhooks headers with the raw text as key.
     Infrahub,
-    /// `X-Hub-Signature-256: sha256=<hex>` over the body.
+    /// `X-Hub-Signature-256: sha256=<hex>` over the body. As GitHub does, `X-Hub-Signature:
+    /// sha1=<hex>` is sent beside it for receivers that know only that one; it proves nothing here.
     Github,
+    /// `X-Gitlab-Token`: the secret itself. It proves who sends, not what.
+    Gitlab,
     Custom(Custom),
     None,
 }
@@ -51,6 +56,7 @@ impl Scheme {
             Self::Netbox => "netbox",
             Self::Infrahub => "infrahub",
             Self::Github => "github",
+            Self::Gitlab => "gitlab",
             Self::Custom(_) => "custom",
             Self::None => "none",
         }
@@ -58,13 +64,20 @@ impl Scheme {
 
     /// The scheme of a name; none for `custom`, which needs more than its name.
     pub fn parse(name: &str) -> Option<Self> {
-        let simple = [Self::StandardWebhooks, Self::Netbox, Self::Infrahub, Self::Github, Self::None];
+        let simple =
+            [Self::StandardWebhooks, Self::Netbox, Self::Infrahub, Self::Github, Self::Gitlab, Self::None];
         simple.into_iter().find(|scheme| scheme.name() == name)
     }
 
-    /// The header that carries the signature.
+    /// The header that carries the signature, or the secret itself.
     pub fn signature_header(&self) -> Option<&str> {
-        self.recipe().map(|recipe| recipe.header)
+        self.token_header().or_else(|| self.recipe().map(|recipe| recipe.header))
+    }
+
+    /// The header that carries the secret itself, in schemes that sign nothing. Its value is never
+    /// to be shown.
+    pub fn token_header(&self) -> Option<&'static str> {
+        (*self == Self::Gitlab).then_some(TOKEN_HEADER)
     }
 }
 

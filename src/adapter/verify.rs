@@ -15,7 +15,7 @@ pub(super) struct Verify {
     pub tolerance: Option<Duration>,
 }
 
-const SCHEMES: [&str; 6] = ["netbox", "infrahub", "github", "standard-webhooks", "custom", "none"];
+const SCHEMES: [&str; 7] = ["netbox", "infrahub", "github", "gitlab", "standard-webhooks", "custom", "none"];
 const VARIANTS: [(&str, Variant); 3] = [
     ("python-json", Variant::PythonJson),
     ("python-json-compact", Variant::PythonJsonCompact),
@@ -55,6 +55,7 @@ fn scheme(context: &mut Context<'_>, reader: &mut Reader<'_>) -> Option<Scheme> 
         "netbox" => Some(Scheme::Netbox),
         "infrahub" => Some(Scheme::Infrahub),
         "github" => Some(Scheme::Github),
+        "gitlab" => Some(Scheme::Gitlab),
         "standard-webhooks" => Some(Scheme::StandardWebhooks),
         "none" => None,
         "custom" => custom(context, reader).map(Scheme::Custom),

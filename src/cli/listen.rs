@@ -26,8 +26,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::{Clock, SystemClock};
 use crate::model::{Proof, Timestamp};
-use crate::secret::Secret;
-use crate::signature::{Refusal, Scheme, Variant, Verifier};
+use crate::secret::{REDACTED, Secret};
+use crate::signature::{Refusal, Scheme, TOKEN_HEADER, Variant, Verifier};
 
 /// How many requests may wait to be read from [`Receiver::received`] before senders wait too.
 const BACKLOG: usize = 1024;
@@ -95,7 +95,8 @@ pub struct Received {
     pub method: String,
     /// With the query.
     pub path: String,
-    /// Names in lower case; values that are no UTF-8 with replacement characters.
+    /// Names in lower case; values that are no UTF-8 with replacement characters, and tokens that
+    /// are a secret themselves redacted.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
     /// `None`: no check fits the path.
@@ -253,10 +254,11 @@ async fn read(mut body: Incoming, max: usize) -> Result<Bytes, StatusCode> {
 }
 
 fn plain(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-        .collect()
+    let shown = |name: &http::HeaderName, value: &http::HeaderValue| match name {
+        token if token.as_str().eq_ignore_ascii_case(TOKEN_HEADER) => REDACTED.to_owned(),
+        _ => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    };
+    headers.iter().map(|(name, value)| (name.to_string(), shown(name, value))).collect()
 }
 
 fn answer(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

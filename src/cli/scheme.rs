@@ -3,7 +3,7 @@
 use crate::signature::{Custom, Encoding, Hash, Scheme};
 
 /// What `--scheme` takes, for the help.
-pub const SCHEMES: &str = "standard-webhooks, netbox, infrahub, github, none, or \
+pub const SCHEMES: &str = "standard-webhooks, netbox, infrahub, github, gitlab, none, or \
     custom:hash=sha256,encoding=hex,header=X-Signature,prefix=sha256=,over={body}";
 
 /// Reads a scheme.
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn every_scheme_reads_back_its_name() {
-        for word in ["standard-webhooks", "netbox", "infrahub", "github", "none"] {
+        for word in ["standard-webhooks", "netbox", "infrahub", "github", "gitlab", "none"] {
             assert_eq!(scheme(word).as_ref().map(Scheme::name), Ok(word));
         }
         assert!(scheme("hmac").is_err_and(|text| text.contains("github")));

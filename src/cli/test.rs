@@ -1,4 +1,6 @@
-//! `test`: the tests that adapters carry, and those that stand beside scripts.
+//! `test`: the tests that adapters and presets carry, and those that stand beside scripts.
+
+mod preset;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -44,6 +46,7 @@ pub fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Res
     let mut problems = Problems::default();
     let mut ran = adapters(&rules, &mut problems);
     ran.extend(scripts(&rules, &mut problems)?);
+    ran.extend(preset::run(&rules.config.dir, &mut problems));
     if !problems.is_empty() {
         return Err(Mistakes(problems.into_sorted()).into());
     }

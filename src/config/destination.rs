@@ -29,15 +29,22 @@ pub(super) fn read(
     let preset = presets.of(r, cx);
     let own = Layer::read(r, cx);
     let has_url = r.entries().iter().any(|(key, _)| key.name == "url");
-    if !has_url && preset.as_ref().is_none_or(|preset| preset.url.is_none()) {
+    // Of a preset that is wrong or not known, it is not known whether it has a URL.
+    let named = r.entries().iter().any(|(key, _)| key.name == "preset");
+    let may_have_url = preset.as_ref().map_or(named, |preset| preset.layer.url.is_some());
+    if !has_url && !may_have_url {
         r.missing("url", "where shall deliveries go, such as `https://awx.example.com/hook`?", cx.problems);
     }
     let reported_empty = sign::reported_empty(r);
     let path = r.path_of("sign");
     reader.finish(cx.problems);
-    let layer = own.over(preset.unwrap_or_default());
+    let unread = named && preset.is_none();
+    let preset = preset.unwrap_or_default();
+    let mut layer = own.over(preset.layer.clone());
+    preset.check(&format!("destinations.{}", key.name), node, &mut layer, cx);
     let format = layer.format.unwrap_or_default();
-    let sign = signer(&path, key.at, layer.sign, format, reported_empty, cx);
+    let reported = reported_empty || unread;
+    let sign = signer(&path, key.at, layer.sign, format, reported, cx);
     let named = name::check("destination", key.at, &key.name, cx);
     let url = layer.url?;
     target::reachable(&url, egress, cx);

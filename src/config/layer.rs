@@ -73,12 +73,13 @@ impl Layer {
     }
 
     /// This layer's keys where it has them, else those of the one below; headers and secrets of
-    /// both. A body of one's own replaces that of the layer below, in whatever way each is made.
+    /// both. A body of one's own replaces that of the layer below, in whatever way each is made,
+    /// and what the layer below calls its type.
     pub fn over(self, below: Self) -> Self {
         let own_body = self.format.is_some() || self.body_template.is_some();
-        let (format, body_template) = match own_body {
-            true => (self.format, self.body_template),
-            false => (below.format, below.body_template),
+        let (format, body_template, content_type) = match own_body {
+            true => (self.format, self.body_template, None),
+            false => (below.format, below.body_template, below.content_type),
         };
         let mut headers = below.headers;
         headers.retain(|(name, _)| self.headers.iter().all(|(own, _)| own != name));
@@ -92,7 +93,7 @@ impl Layer {
             kinds: self.kinds.or(below.kinds),
             sign: sign::over(self.sign, below.sign),
             method: self.method.or(below.method),
-            content_type: self.content_type.or(below.content_type),
+            content_type: self.content_type.or(content_type),
             headers,
             headers_template: self.headers_template.or(below.headers_template),
             body_template,

@@ -74,7 +74,8 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
     let egress = t.section("egress", cx.problems).map_or_else(Egress::default, |s| egress::read(s, cx));
     let scripts = t.section("scripts", cx.problems).map_or_else(Limits::default, |s| scripts::read(s, cx));
     let sources = sources(t, cx);
-    let destinations = destinations(t, &egress, cx);
+    let mut presets = Presets::default();
+    let destinations = destinations(t, &egress, &mut presets, cx);
     let names = Names { sources: &keys(&top, "sources"), destinations: &keys(&top, "destinations") };
     let routes = route::read(top.node("routes"), &names, cx);
     top.finish(cx.problems);
@@ -90,6 +91,7 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
         scripts,
         sources,
         destinations,
+        presets: presets.files,
         routes,
     }
 }
@@ -99,10 +101,14 @@ fn sources(top: &mut Reader<'_>, cx: &mut Context<'_>) -> Vec<Source> {
     section.entries().iter().filter_map(|(key, node)| source::read(key, node, cx)).collect()
 }
 
-fn destinations(top: &mut Reader<'_>, egress: &Egress, cx: &mut Context<'_>) -> Vec<Destination> {
+fn destinations(
+    top: &mut Reader<'_>,
+    egress: &Egress,
+    presets: &mut Presets,
+    cx: &mut Context<'_>,
+) -> Vec<Destination> {
     let Some(section) = top.section("destinations", cx.problems) else { return Vec::new() };
-    let mut presets = Presets::default();
-    let read = |(key, node)| destination::read(key, node, egress, &mut presets, cx);
+    let read = |(key, node)| destination::read(key, node, egress, presets, cx);
     section.entries().iter().map(|(key, node)| (key, node)).filter_map(read).collect()
 }
 

@@ -6,7 +6,8 @@ use crate::signature::{Custom, Encoding, Hash, Scheme};
 use crate::yaml::{At, Node, Reader, Value};
 
 /// The schemes of this version, as they are written.
-pub(super) const SCHEMES: [&str; 6] = ["standard-webhooks", "netbox", "infrahub", "github", "custom", "none"];
+pub(super) const SCHEMES: [&str; 7] =
+    ["standard-webhooks", "netbox", "infrahub", "github", "gitlab", "custom", "none"];
 /// Schemes of later versions.
 const LATER: &str = "standard-webhooks-ed25519";
 
@@ -171,7 +172,10 @@ fn custom_header(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<String> {
 pub(super) fn check_keys(scheme: &Scheme, secrets: &[(At, Secret)], cx: &mut Context<'_>) {
     for (at, secret) in secrets {
         if let Some(problem) = scheme.secret_problem(secret) {
-            let help = "copy it whole, or use a text that does not begin with `whsec_`";
+            let help = match scheme.token_header() {
+                Some(_) => "one line without white space around it: is there a line break at its end?",
+                None => "copy it whole, or use a text that does not begin with `whsec_`",
+            };
             cx.problem(*at, problem, help);
         }
     }

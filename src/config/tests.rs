@@ -2,6 +2,7 @@
 
 mod broken;
 mod expansion;
+mod presets;
 mod values;
 
 use std::collections::HashMap;

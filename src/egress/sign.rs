@@ -121,7 +121,10 @@ fn build(
     put(&mut headers, given(destination, delivery)?);
     let id = delivery.id.to_string();
     for (name, text) in destination.sign.sign(&id, now.as_second(), &body) {
-        headers.insert(named(&name)?, value(&name, &text)?);
+        let mut value = value(&name, &text)?;
+        // Some schemes send the secret itself.
+        value.set_sensitive(destination.sign.scheme.token_header() == Some(name.as_str()));
+        headers.insert(named(&name)?, value);
     }
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = destination.method.clone();
@@ -205,6 +208,7 @@ fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use crate::egress::tests::fixture;
+    use crate::signature::Scheme;
 
     fn header<'a>(preview: &'a Preview, name: &str) -> Vec<&'a str> {
         preview.headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
@@ -239,6 +243,20 @@ mod tests {
         assert!(header(&preview, "transfer-encoding").is_empty());
         assert_eq!(preview.url, "http://example.org:8443/hook?token=[redacted]&x=1");
         assert_eq!(preview.body, delivery.body);
+    }
+
+    #[test]
+    fn a_secret_that_is_sent_as_it_is_is_not_shown() {
+        let destination = fixture::destination("http://example.org/", |destination| {
+            let secrets = vec![crate::secret::Secret::new("hunter2")];
+            destination.sign = crate::signature::Signer { scheme: Scheme::Gitlab, secrets };
+        });
+        let delivery = fixture::delivery("lane", b"{}");
+        let sent = build(&destination, &delivery, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(sent.headers()["x-gitlab-token"], "hunter2");
+        let preview = preview(&destination, &delivery, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(header(&preview, "x-gitlab-token"), [REDACTED]);
+        assert!(!format!("{preview:?} {sent:?}").contains("hunter2"));
     }
 
     #[test]

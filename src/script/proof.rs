@@ -13,6 +13,11 @@ use crate::problem::Problems;
 use crate::yaml::{self, Node, Reader, Value};
 use expect::Expected;
 
+/// The event of a test case: a usual one, with what the case says put over it.
+pub(crate) fn sample_event(case: &Reader<'_>, said: Option<&Node>, problems: &mut Problems) -> Option<Event> {
+    sample::event(Path::new(""), case, None, said, problems)
+}
+
 /// How one case of a test file went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestResult {

@@ -2,6 +2,7 @@
 //!
 //! For an operator with a captured request in hand; nothing on the way of a webhook calls it.
 
+mod token;
 mod tries;
 
 use std::fmt;
@@ -9,7 +10,7 @@ use std::fmt;
 use http::HeaderMap;
 use serde::Serialize;
 
-use super::recipe::{Part, TIMESTAMP, parts};
+use super::recipe::{Part, TIMESTAMP, TWIN, parts};
 use super::{Encoding, Hash, Refusal, Scheme, envelope};
 use crate::model::Timestamp;
 use crate::secret::Secret;
@@ -38,9 +39,9 @@ pub struct Finding {
     pub header: String,
     /// The scheme that this is; `None`: only `custom` can describe it.
     pub scheme: Option<&'static str>,
-    /// `sha1`, `sha256`, `sha384` or `sha512`.
-    pub hash: &'static str,
-    /// What was signed, as a template.
+    /// `sha1`, `sha256`, `sha384` or `sha512`; `None`: the secret itself was sent.
+    pub hash: Option<&'static str>,
+    /// What was signed, as a template; empty if nothing was, as is `text`.
     pub over: &'static str,
     /// What stood for `{body}`.
     pub text: &'static str,
@@ -61,7 +62,10 @@ impl Diagnosis {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hash = self.hash.to_uppercase();
+        let Some(hash) = self.hash.map(str::to_uppercase) else {
+            let Self { header, secret, key, remedy, .. } = self;
+            return write!(f, "the token in {header} is the secret {secret:?}{key}; {remedy}");
+        };
         write!(f, "the signature in {} is right for HMAC-{hash} over {}", self.header, self.text)?;
         if self.over != "{body}" {
             write!(f, " as {}", self.over)?;
@@ -89,8 +93,19 @@ pub fn diagnose(headers: &HeaderMap, body: &[u8], secrets: &[(String, Secret)], 
     for candidate in &candidates {
         findings.extend(explain(candidate, headers, &keys, &texts));
     }
+    forget_twin(&mut findings);
     let mut problems = header_problems(headers);
     problems.extend(timestamp_problem(headers, now));
+    let token = token::explain(headers, secrets);
+    let has_token = token.is_some();
+    match token {
+        Some(Ok(finding)) => findings.push(finding),
+        Some(Err(problem)) => problems.push(problem),
+        None => {}
+    }
+    if candidates.is_empty() && has_token {
+        return Diagnosis { findings, problems };
+    }
     if candidates.is_empty() {
         problems.push("no header holds anything that looks like a signature".to_owned());
     } else if findings.is_empty() {
@@ -101,6 +116,13 @@ pub fn diagnose(headers: &HeaderMap, body: &[u8], secrets: &[(String, Secret)], 
         ));
     }
     Diagnosis { findings, problems }
+}
+
+/// GitHub sends two signatures. Of one that is right by the newer, the older needs no word.
+fn forget_twin(findings: &mut Vec<Finding>) {
+    if findings.iter().any(|finding| finding.scheme == Some(Scheme::Github.name())) {
+        findings.retain(|finding| !finding.header.eq_ignore_ascii_case(TWIN));
+    }
 }
 
 /// The plainest way in which one candidate is right.
@@ -154,7 +176,7 @@ fn finding(
     Finding {
         header: candidate.header.to_owned(),
         scheme: scheme.map(|scheme| scheme.name()),
-        hash: hash.name(),
+        hash: Some(hash.name()),
         over,
         text: text.form.phrase(),
         key: key.form.phrase(),

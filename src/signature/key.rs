@@ -12,7 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::{Hash, Scheme};
+use super::{Hash, Scheme, token};
 use crate::secret::Secret;
 
 /// What marks a base64 key in the Standard Webhooks scheme.
@@ -72,6 +72,9 @@ impl Scheme {
         let text = secret.expose();
         if text.is_empty() {
             return Some("the secret is empty");
+        }
+        if self.token_header().is_some() {
+            return token::problem(text);
         }
         let marked = *self == Self::StandardWebhooks && text.starts_with(PREFIX);
         (marked && self.marked_key(text).is_none())

@@ -9,6 +9,8 @@ use super::{Custom, Encoding, Hash, Scheme};
 
 pub(super) const ID: &str = "webhook-id";
 pub(super) const TIMESTAMP: &str = "webhook-timestamp";
+/// What GitHub still sends for receivers of its first years.
+pub(super) const TWIN: &str = "X-Hub-Signature";
 
 /// What a scheme comes down to.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ const SIGNED_BY_ID: [Part<'static>; 5] =
     [Part::Id, Part::Text("."), Part::Timestamp, Part::Text("."), Part::Body];
 
 impl Scheme {
-    /// `None` for [`Scheme::None`].
+    /// `None` for [`Scheme::None`], and where the secret itself is sent.
     pub(super) fn recipe(&self) -> Option<Recipe<'_>> {
         let over_body = |hash, header, prefix| Recipe {
             hash,
@@ -65,8 +67,14 @@ impl Scheme {
             Self::Netbox => Some(over_body(Hash::Sha512, "X-Hook-Signature", "")),
             Self::Github => Some(over_body(Hash::Sha256, "X-Hub-Signature-256", "sha256=")),
             Self::Custom(custom) => Some(custom.recipe()),
-            Self::None => None,
+            Self::Gitlab | Self::None => None,
         }
+    }
+
+    /// A second signature that is sent beside the first, and never verified.
+    pub(super) fn twin(&self) -> Option<Recipe<'_>> {
+        let first = self.recipe().filter(|_| *self == Self::Github)?;
+        Some(Recipe { hash: Hash::Sha1, header: TWIN, prefix: "sha1=", ..first })
     }
 }
 

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::envelope::Envelope;
 use super::recipe::{ID, Message, Recipe, TIMESTAMP};
-use super::{Refusal, Scheme, Signer, Verifier, variant};
+use super::{Refusal, Scheme, Signer, Verifier, token, variant};
 use crate::model::{Proof, Timestamp};
 
 /// A key and the place of its secret in the list.
@@ -15,21 +15,27 @@ type Key<'a> = (usize, Cow<'a, [u8]>);
 
 impl Signer {
     /// The headers to add: `webhook-id` and `webhook-timestamp` with every scheme, and the
-    /// signature's own. `timestamp` is in Unix seconds.
+    /// signature's own, of which `github` has two. `timestamp` is in Unix seconds.
     ///
     /// Standard Webhooks messages carry a signature of every secret, the others one of the first.
+    /// Where the secret itself is sent ([`Scheme::token_header`]), its header is not to be shown.
     pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Vec<(String, String)> {
         let timestamp = timestamp.to_string();
         let mut headers = vec![(ID.to_owned(), id.to_owned()), (TIMESTAMP.to_owned(), timestamp.clone())];
-        let Some(recipe) = self.scheme.recipe() else { return headers };
-        let many = if self.scheme == Scheme::StandardWebhooks { self.secrets.len() } else { 1 };
         let message = Message { id, timestamp: &timestamp, body };
-        let written = |secret| recipe.written(&recipe.tag(&self.scheme.signing_key(secret), &message));
-        let signatures: Vec<String> = self.secrets.iter().take(many).map(written).collect();
-        if !signatures.is_empty() {
-            headers.push((recipe.header.to_owned(), signatures.join(" ")));
-        }
+        let recipes = self.scheme.recipe().into_iter().chain(self.scheme.twin());
+        headers.extend(recipes.filter_map(|recipe| self.signature(&recipe, &message)));
+        let token = self.scheme.token_header().zip(self.secrets.first());
+        headers.extend(token.map(|(header, secret)| (header.to_owned(), secret.expose().to_owned())));
         headers
+    }
+
+    /// One header with its signatures; `None`: there is no secret.
+    fn signature(&self, recipe: &Recipe<'_>, message: &Message<'_>) -> Option<(String, String)> {
+        let many = if self.scheme == Scheme::StandardWebhooks { self.secrets.len() } else { 1 };
+        let written = |secret| recipe.written(&recipe.tag(&self.scheme.signing_key(secret), message));
+        let signatures: Vec<String> = self.secrets.iter().take(many).map(written).collect();
+        (!signatures.is_empty()).then(|| (recipe.header.to_owned(), signatures.join(" ")))
     }
 }
 
@@ -47,6 +53,11 @@ impl Verifier {
     /// # Errors
     /// The first reason found; the sender must not learn which.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Proof, Refusal> {
+        if let Some(header) = self.scheme.token_header() {
+            let secret = token::matching(header, &self.secrets, headers)?;
+            let scheme = self.scheme.name().to_owned();
+            return Ok(Proof { scheme, variant: None, secret: Some(secret) });
+        }
         let recipe = self.scheme.recipe().ok_or(Refusal::Mismatch)?;
         let envelope = Envelope::read(&recipe, headers)?;
         self.check_age(&envelope, now)?;

@@ -1,6 +1,6 @@
 //! What a template sees: NetBox's names, and the event as `e`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
@@ -13,6 +13,8 @@ use crate::model::{DeliveryId, Event, Json};
 #[derive(Debug)]
 struct Names {
     event: Arc<Event>,
+    /// The event as `e`, made when a template first asks for it: templates ask often.
+    shown: OnceLock<Value>,
     netbox: serde_json::Map<String, Json>,
     delivery: DeliveryId,
     secrets: Value,
@@ -26,6 +28,7 @@ pub(super) fn of(
 ) -> Value {
     Value::from_object(Names {
         event: event.clone(),
+        shown: OnceLock::new(),
         netbox: netbox::view(event, kinds),
         delivery,
         secrets: Value::from_pairs(secrets),
@@ -35,7 +38,7 @@ pub(super) fn of(
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "e" => Some(event(&self.event)),
+            "e" => Some(self.shown.get_or_init(|| event(&self.event)).clone()),
             "delivery" => Some(Value::from_pairs([("id", self.delivery.to_string())])),
             "secrets" => Some(self.secrets.clone()),
             name => self.netbox.get(name).map(value),

@@ -9,6 +9,7 @@ mod corpus;
 mod delivery;
 mod kill;
 mod operate;
+mod presets;
 mod receiver;
 mod signing;
 mod sqlite;

@@ -43,6 +43,7 @@ async fn what_send_signs_listen_accepts_in_every_scheme() {
         ("standard", "standard-webhooks", WHSEC),
         ("standard", "standard-webhooks", "a raw secret of thirty-two bytes"),
         ("standard", "github", "hush"),
+        ("standard", "gitlab", "hush"),
         ("standard", CUSTOM, "hush"),
     ];
     for (system, word, secret) in cases {
@@ -54,9 +55,13 @@ async fn what_send_signs_listen_accepts_in_every_scheme() {
 
 #[tokio::test]
 async fn a_wrong_secret_is_refused_and_fails_the_command() {
-    for (system, word) in
-        [("netbox", "netbox"), ("infrahub", "infrahub"), ("standard", "github"), ("standard", CUSTOM)]
-    {
+    for (system, word) in [
+        ("netbox", "netbox"),
+        ("infrahub", "infrahub"),
+        ("standard", "github"),
+        ("standard", "gitlab"),
+        ("standard", CUSTOM),
+    ] {
         let (exit, verified) = exchanged(system, word, "one secret", "another secret").await;
         assert_eq!(exit, Exit::Failed, "{word}");
         assert!(verified.is_err(), "{word}");

@@ -101,6 +101,7 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
         scripts: crate::script::Limits::default(),
         sources: Vec::new(),
         destinations: destinations.iter().map(|destination| (**destination).clone()).collect(),
+        presets: Vec::new(),
         routes: Vec::new(),
     };
     let destinations = destinations.iter().map(|d| (Arc::from(d.name.as_str()), d.clone())).collect();

@@ -8,7 +8,7 @@ use crate::json::{NonFinite, parse};
 use crate::secret::Secret;
 use crate::signature::key::{PREFIX, decoded};
 use crate::signature::python::{COMPACT_UTF8, SPACED_UTF8, dumps};
-use crate::signature::{Encoding, Hash, Variant, variant};
+use crate::signature::{Encoding, Hash, TOKEN_HEADER, Variant, variant};
 
 /// More than any request carries in earnest.
 const MOST_CANDIDATES: usize = 32;
@@ -25,7 +25,8 @@ pub(super) struct Candidate<'h> {
 /// All pieces of header values that decode to the length of a hash.
 pub(super) fn candidates(headers: &HeaderMap) -> Vec<Candidate<'_>> {
     let mut found: Vec<Candidate<'_>> = Vec::new();
-    for (name, value) in headers {
+    for (name, value) in headers.iter().filter(|(name, _)| !name.as_str().eq_ignore_ascii_case(TOKEN_HEADER))
+    {
         let Ok(value) = value.to_str() else { continue };
         for entry in value.split_ascii_whitespace() {
             let after_sign = |(at, c): (usize, char)| matches!(c, ',' | '=' | ';' | ':').then_some(at + 1);

@@ -57,6 +57,40 @@ fn other_keys_texts_and_schemes_are_named() {
 }
 
 #[test]
+fn the_older_signature_of_github_is_only_mentioned_where_it_stands_alone() {
+    let signed = Signer { scheme: Scheme::Github, secrets: vec![Secret::new("k")] }.sign("m", NOW, b"x");
+    let secrets = [("k".to_owned(), Secret::new("k"))];
+    let told = |pairs: &[(String, String)]| {
+        let headers = headers(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        diagnose(&headers, b"x", &secrets, at(NOW))
+    };
+    let [finding] = &told(&signed).findings[..] else { panic!("{:?}", told(&signed)) };
+    assert_eq!((finding.header.as_str(), finding.scheme), ("x-hub-signature-256", Some("github")));
+    let older: Vec<_> = signed.into_iter().filter(|(name, _)| name != "X-Hub-Signature-256").collect();
+    let [finding] = &told(&older).findings[..] else { panic!("{:?}", told(&older)) };
+    assert!(finding.remedy.contains("custom { hash: sha1") && finding.scheme.is_none(), "{finding}");
+}
+
+#[test]
+fn a_token_that_is_the_secret_itself_is_explained() {
+    let told = |token: &str, secret: &str| {
+        let headers = headers([("X-Gitlab-Token", token)]);
+        diagnose(&headers, b"x", &[("lab".to_owned(), Secret::new(secret))], at(NOW)).to_string()
+    };
+    assert_eq!(
+        told("hush", "hush"),
+        "the token in x-gitlab-token is the secret \"lab\"; nothing to change: the scheme gitlab accepts it"
+    );
+    assert!(told("hush", "hush\n").contains("take the white space"), "{}", told("hush", "hush\n"));
+    // A token may look like a signature.
+    let digest = "ab".repeat(32);
+    assert_eq!(
+        told(&digest, "hush"),
+        "the token in x-gitlab-token is none of the 1 secrets: the sender has another one"
+    );
+}
+
+#[test]
 fn an_unknown_scheme_is_described_for_the_config() {
     let tag = Hash::Sha1.hmac(b"k", ["9", ".", "x"].iter().map(|piece| piece.as_bytes()));
     let value = format!("t=9,v1={}", hex::encode(tag));

@@ -155,6 +155,53 @@ fn a_bare_base64_secret_is_tried_both_as_text_and_decoded() {
 }
 
 #[test]
+fn github_gets_both_of_its_signatures_and_gives_only_the_newer_for_proof() {
+    let mut both = signed(&Scheme::Github, &["It's a Secret to Everybody"], b"Hello, World!");
+    // The first is the example of GitHub's own documentation.
+    assert_eq!(
+        both["x-hub-signature-256"],
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    );
+    let older = Hash::Sha1.hmac(b"It's a Secret to Everybody", [b"Hello, World!".as_slice()].into_iter());
+    assert_eq!(both["x-hub-signature"], format!("sha1={}", hex::encode(older)));
+    let verifier = verifier(Scheme::Github, &["It's a Secret to Everybody"]);
+    assert!(verifier.verify(&both, b"Hello, World!", at(NOW)).is_ok());
+    both.remove("x-hub-signature-256");
+    assert_eq!(
+        verifier.verify(&both, b"Hello, World!", at(NOW)),
+        Err(Refusal::MissingHeader("x-hub-signature-256".to_owned()))
+    );
+}
+
+#[test]
+fn gitlab_sends_the_first_secret_itself_and_any_of_them_is_accepted() {
+    let sent = Signer { scheme: Scheme::Gitlab, secrets: vec![Secret::new("tök en"), Secret::new("old")] }
+        .sign("dlv_1", NOW, b"{}");
+    assert_eq!(sent[2], ("X-Gitlab-Token".to_owned(), "tök en".to_owned()));
+    assert_eq!((sent.len(), Scheme::Gitlab.signature_header()), (3, Some("X-Gitlab-Token")));
+    let verify = |secrets: &[&str], tokens: &[&str]| {
+        let headers = headers(tokens.iter().map(|token| ("x-gitlab-token", *token)));
+        verifier(Scheme::Gitlab, secrets).verify(&headers, b"whatever", at(0)).map(|proof| proof.secret)
+    };
+    assert_eq!(verify(&["new", "tök en"], &["tök en"]), Ok(Some(1)));
+    for (secrets, tokens, code) in [
+        (&["new"][..], &["old"][..], "mismatch"),
+        (&["new"], &["new-and-more"], "mismatch"),
+        (&["new"], &["New"], "mismatch"),
+        (&["", "new"], &[""], "malformed"),
+        (&[], &["new"], "mismatch"),
+        (&["new"], &["new", "new"], "doubled_header"),
+        (&["new"], &[], "missing_header"),
+    ] {
+        assert_eq!(verify(secrets, tokens).map_err(|refusal| refusal.code()), Err(code), "{tokens:?}");
+    }
+    for wrong in ["a\nb", "a\n", " a", ""] {
+        assert!(Scheme::Gitlab.secret_problem(&Secret::new(wrong)).is_some(), "{wrong:?}");
+    }
+    assert!(Scheme::Gitlab.secret_problem(&Secret::new("whsec_%")).is_none());
+}
+
+#[test]
 fn nothing_is_accepted_without_a_secret_or_a_scheme() {
     let by_nothing = signed(&Scheme::Netbox, &[""], b"{}");
     assert!(verifier(Scheme::Netbox, &[""]).verify(&by_nothing, b"{}", at(NOW)).is_err());
@@ -166,7 +213,7 @@ fn nothing_is_accepted_without_a_secret_or_a_scheme() {
 
 #[test]
 fn names_lead_back_to_schemes() {
-    for name in ["standard-webhooks", "netbox", "infrahub", "github", "none"] {
+    for name in ["standard-webhooks", "netbox", "infrahub", "github", "gitlab", "none"] {
         assert_eq!(Scheme::parse(name).map(|scheme| scheme.name()), Some(name));
     }
     assert_eq!(Scheme::parse("custom"), None);
