@@ -230,8 +230,9 @@ impl Compiler<'_> {
                 self.problem(node.at, message, "write it like `12`, `-0.5` or `1e9`, or quote it as a text");
                 false
             }
-            Value::List(items) => items.iter().fold(true, |is, item| self.numbers(path, item) && is),
-            Value::Map(entries) => entries.iter().fold(true, |is, (_, item)| self.numbers(path, item) && is),
+            // All are looked at, so that all their mistakes are told.
+            Value::List(items) => items.iter().filter(|item| !self.numbers(path, item)).count() == 0,
+            Value::Map(entries) => entries.iter().filter(|(_, item)| !self.numbers(path, item)).count() == 0,
             _ => true,
         }
     }

@@ -1,7 +1,7 @@
 //! Conditions as a text of JSON, pasted from NetBox's form.
 
 use crate::problem::Problems;
-use crate::yaml::{self, At, Node, Value};
+use crate::yaml::{self, At, Key, Node, Value};
 
 /// Reads the text; JSON is YAML. The places of its nodes are those in the file that has the text.
 pub(super) fn parse(file: &str, path: &str, at: At, text: &str, problems: &mut Problems) -> Option<Node> {
@@ -24,42 +24,33 @@ pub(super) fn parse(file: &str, path: &str, at: At, text: &str, problems: &mut P
 }
 
 /// Where the first character of the document stands in the file.
-struct Origin {
-    at: At,
-    is_block: bool,
-}
+struct Origin(At);
 
 impl Origin {
     /// Only a block (`|`) holds a text of several lines. Its place is where its first line that
-    /// is not empty begins; that of a quoted text is the quote.
+    /// is not empty begins, and all its lines are cut off at that column; the place of a quoted
+    /// text is its quote.
     fn of(at: At, text: &str) -> Self {
-        let is_block = text.contains('\n');
+        let is_quoted = !text.contains('\n');
         let line = text.trim_start_matches('\n');
         let indent = line.len() - line.trim_start().len();
-        Self { at: (at.0, at.1 + indent + usize::from(!is_block)), is_block }
+        Self((at.0, at.1 + indent + usize::from(is_quoted)))
     }
 
     fn place(&self, (line, column): At) -> At {
-        // The lines of a block are all cut off at the same column.
-        if line > 1 && self.is_block {
-            (self.at.0 + line - 1, column + self.at.1 - 1)
-        } else {
-            (self.at.0 + line - 1, self.at.1 + column - 1)
-        }
+        (self.0.0 + line - 1, self.0.1 + column - 1)
     }
 
     fn moved(&self, node: Node) -> Node {
         let value = match node.value {
             Value::List(items) => Value::List(items.into_iter().map(|item| self.moved(item)).collect()),
-            Value::Map(entries) => Value::Map(
-                entries
-                    .into_iter()
-                    .map(|(mut key, node)| {
-                        key.at = self.place(key.at);
-                        (key, self.moved(node))
-                    })
-                    .collect(),
-            ),
+            Value::Map(entries) => {
+                let moved = |(key, node): (Key, Node)| {
+                    let at = self.place(key.at);
+                    (Key { at, ..key }, self.moved(node))
+                };
+                Value::Map(entries.into_iter().map(moved).collect())
+            }
             other => other,
         };
         Node { at: self.place(node.at), value }

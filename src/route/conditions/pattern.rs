@@ -2,6 +2,7 @@
 
 mod class;
 mod escape;
+mod group;
 mod translate;
 
 use fancy_regex::{Error, Regex, RegexBuilder, RegexInput, RuntimeError};
