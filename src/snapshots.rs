@@ -32,6 +32,9 @@ impl Snapshots {
             if after.is_none() && !deleted {
                 after = Some(with(before.as_ref(), &event.changes, |change| &change.to));
             }
+            if let (Some(before), Some(after)) = (&mut before, &after) {
+                take_back(before, after, &event.changes);
+            }
         }
         Self { before, after }
     }
@@ -55,6 +58,20 @@ fn with(other: Option<&Fields>, changes: &[Change], side: fn(&Change) -> &Json) 
         }
     }
     state
+}
+
+/// DATAGERRY tells of a switched state in `changes` only: its object before has the new one already.
+fn take_back(before: &mut Fields, after: &Fields, changes: &[Change]) {
+    for change in changes {
+        let (was, is) = (before.get_mut(&change.field), after.get(&change.field));
+        if let (Some(was), Some(is)) = (was, is)
+            && was == is
+            && *is == change.to
+            && !change.partial
+        {
+            *was = change.from.clone();
+        }
+    }
 }
 
 /// Where a dotted field stands, if it does; names may have dots themselves.
@@ -149,6 +166,15 @@ mod tests {
         let (before, after) = of(json!({"action": "updated", "after": known, "changes": changes}));
         assert_eq!(before, json!({"name": "n", "status": "a", "cf": {"x.y": 1, "z": 3}, "gone": [1]}));
         assert_eq!(after, known);
+    }
+
+    #[test]
+    fn a_state_before_that_already_shows_the_change_is_put_right() {
+        let state = json!({"active": true, "fields": [{"name": "a", "value": 1}]});
+        let changes = json!([{"field": "active", "from": false, "to": true}]);
+        let (before, after) =
+            of(json!({"action": "updated", "before": state, "after": state, "changes": changes}));
+        assert_eq!((&before["active"], &after["active"]), (&json!(false), &json!(true)));
     }
 
     #[test]

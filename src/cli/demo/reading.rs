@@ -1,10 +1,12 @@
 //! What a tool that knows only one CMDB makes of a delivery in that CMDB's dialect.
 
+use bytes::Bytes;
 use http::Method;
 
 use super::Received;
 use crate::clock::{Clock, SystemClock};
 use crate::format::Format;
+use crate::json;
 use crate::model::{Event, Proof, ReceiptId, Request};
 use crate::pipeline::{self, Incoming};
 use crate::rules::{Rules, Source};
@@ -26,13 +28,23 @@ fn read(source: &Source, received: &Received) -> Result<Event, String> {
         id: ReceiptId::new(now),
         received_at: now,
         request: Request { method: Method::POST.to_string(), ..Request::default() },
-        body: received.body.clone(),
+        body: plain(&received.body),
         proof: Proof { scheme: "none".to_owned(), variant: None, secret: None },
     };
     let (receipt, document) = pipeline::receive(source, incoming).map_err(|error| error.to_string())?;
     let events = source.adapter.normalise(&source.settings, &receipt, document);
     let mut events = events.map_err(|failure| failure.message)?;
     if events.is_empty() { Err("it holds no event".to_owned()) } else { Ok(events.remove(0)) }
+}
+
+/// The body as a tool sees it that knows nothing of what gateways add for one another.
+fn plain(body: &Bytes) -> Bytes {
+    let Ok(document) = json::parse(body, json::NonFinite::Refuse) else { return body.clone() };
+    let mut value = document.value;
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|name, _| name != "context" && name != "crossconnect");
+    }
+    Bytes::from(value.to_string())
 }
 
 fn told(name: &str, event: &Event) -> String {
