@@ -60,8 +60,7 @@ impl From<Name> for System {
 
 /// Runs the command; 2 if there is a mistake in any of the files.
 pub fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let wishes =
-        Wishes { source: args.source.clone(), random: random()?, with_scripts: args.dir.is_some() };
+    let wishes = Wishes { source: args.source.clone(), random: random()?, with_scripts: args.dir.is_some() };
     let made = import::import(args.system.into(), &exports(&args.files)?, &wishes).map_err(Mistakes)?;
     let file = match &args.dir {
         Some(dir) => save(dir, &made, args.force)?,
@@ -100,7 +99,9 @@ fn read(file: &str) -> Result<String, Wrong> {
     read.map_err(|error| (format!("could not read the export: {error}"), help))?;
     String::from_utf8(bytes).map_err(|error| match error.as_bytes().len() as u64 == most {
         true => (too_large(), "export webhooks and event rules alone"),
-        false => ("the export is not UTF-8".to_owned(), "save it as UTF-8; PowerShell: `Out-File -Encoding utf8`"),
+        false => {
+            ("the export is not UTF-8".to_owned(), "save it as UTF-8; PowerShell: `Out-File -Encoding utf8`")
+        }
     })
 }
 

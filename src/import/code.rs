@@ -34,7 +34,9 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let next = rest.match_indices('{').find_map(|(open, _)| {
-            let (.., close, kind) = MARKS.iter().find(|(mark, ..)| rest.get(open..).is_some_and(|tail| tail.starts_with(mark)))?;
+            let (.., close, kind) = MARKS
+                .iter()
+                .find(|(mark, ..)| rest.get(open..).is_some_and(|tail| tail.starts_with(mark)))?;
             Some((open, *close, *kind))
         });
         let Some((open, close, kind)) = next else {
@@ -107,10 +109,7 @@ mod tests {
 
     #[test]
     fn separators_inside_code_separate_nothing() {
-        assert_eq!(
-            split("a={{ x['&'] }}&b=1", |c| c == '&'),
-            [(None, "a={{ x['&'] }}"), (Some('&'), "b=1")]
-        );
+        assert_eq!(split("a={{ x['&'] }}&b=1", |c| c == '&'), [(None, "a={{ x['&'] }}"), (Some('&'), "b=1")]);
         assert_eq!(split("", |c| c == '&'), [(None, "")]);
     }
 }

@@ -5,16 +5,44 @@ use crate::secret;
 
 /// Words before a credential in a header.
 const SCHEMES: [&str; 12] = [
-    "apikey", "api-key", "basic", "bearer", "digest", "genie", "geniekey", "key", "negotiate", "splunk",
-    "ssws", "token",
+    "apikey",
+    "api-key",
+    "basic",
+    "bearer",
+    "digest",
+    "genie",
+    "geniekey",
+    "key",
+    "negotiate",
+    "splunk",
+    "ssws",
+    "token",
 ];
 
 /// Parts of names of fields that hold credentials wherever they stand. `key` alone is none: half
 /// of all APIs have fields of that name.
 const STRONG: [&str; 21] = [
-    "token", "secret", "passw", "passphrase", "passwd", "pwd", "credential", "apikey", "api_key", "api-key",
-    "accesskey", "access_key", "access-key", "privatekey", "private_key", "shared_key", "auth_key", "authkey",
-    "authorization", "bearer", "x-auth",
+    "token",
+    "secret",
+    "passw",
+    "passphrase",
+    "passwd",
+    "pwd",
+    "credential",
+    "apikey",
+    "api_key",
+    "api-key",
+    "accesskey",
+    "access_key",
+    "access-key",
+    "privatekey",
+    "private_key",
+    "shared_key",
+    "auth_key",
+    "authkey",
+    "authorization",
+    "bearer",
+    "x-auth",
 ];
 
 /// Names of query parameters that hold credentials in well-known services.
@@ -22,8 +50,15 @@ const PARAMETERS: [&str; 7] = ["sig", "code", "pass", "pwd", "sid", "jwt", "hash
 
 /// Hosts whose paths are secrets, with what they are below.
 const SECRET_PATHS: [&str; 9] = [
-    "hooks.slack.com", "discord.com", "discordapp.com", "webhook.office.com", "outlook.office.com",
-    "outlook.office365.com", "hooks.zapier.com", "hook.integromat.com", "maker.ifttt.com",
+    "hooks.slack.com",
+    "discord.com",
+    "discordapp.com",
+    "webhook.office.com",
+    "outlook.office.com",
+    "outlook.office365.com",
+    "hooks.zapier.com",
+    "hook.integromat.com",
+    "maker.ifttt.com",
 ];
 
 /// A value without word breaks that is longer than this, with letters and digits, was not thought

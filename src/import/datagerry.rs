@@ -1,8 +1,9 @@
 //! DATAGERRY: webhooks that are told by its REST API.
 
-use super::draft::{Body, Destination, Draft, Route, Vault};
+use super::draft::{Body, Draft, Route, Vault};
 use super::export::Found;
 use super::record::{Record, shown_name};
+use super::target::Jinja;
 use super::write::Tree;
 use super::{name, netbox, target, todo};
 use crate::problem::Problems;
@@ -37,15 +38,9 @@ fn webhook(record: &Record, draft: &mut Draft, problems: &mut Problems) {
     }
     let (Some(title), Some(url)) = (title, url) else { return };
     let about = record.about("webhook", &title);
-    let slug = name::slug(&title, "webhook");
-    let unique = draft.destination_names.unique(&slug, '-');
-    if unique != slug {
-        draft.note(format!("another destination is called {slug}, so {about} became {unique}"));
-    }
-    let mut to =
-        Destination { name: unique, about: about.clone(), body: Body::Format("datagerry"), ..Destination::default() };
+    let mut to = draft.open(&title, about.clone(), Body::Format("datagerry"));
     let mut vault = Vault::new(&to.name, &about, &mut draft.variables);
-    target::set(&url, &mut to, &mut vault);
+    target::set(&url, Jinja::No, &mut to, &mut vault);
     to.secrets = vault.secrets;
     let actions = actions(&events.unwrap_or_default(), &about, draft);
     if !record.has("active") {
@@ -53,7 +48,7 @@ fn webhook(record: &Record, draft: &mut Draft, problems: &mut Problems) {
     }
     let active = record.flag("active", problems).unwrap_or(true) && !actions.is_empty();
     draft.routes.push(Route {
-        name: draft.route_names.unique(&slug, '-'),
+        name: draft.route_names.unique(&name::slug(&title, "webhook"), '-'),
         about,
         when: if actions.is_empty() { Vec::new() } else { vec![("action", Tree::texts(&actions))] },
         active,

@@ -1,8 +1,6 @@
 //! The config while it is being made: what stands in it, which variables it needs, and what a
 //! person still has to do.
 
-use std::collections::HashMap;
-
 use ipnet::IpNet;
 
 use super::name::{self, Names};
@@ -48,8 +46,6 @@ pub(super) struct Proof {
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     names: Names,
-    /// By the name that several use.
-    shared: HashMap<String, String>,
     pub list: Vec<(String, String)>,
 }
 
@@ -147,6 +143,16 @@ impl Draft {
         self.notes.push(note.into());
     }
 
+    /// A destination for a webhook, under a name that no other has.
+    pub fn open(&mut self, title: &str, about: String, body: Body) -> Destination {
+        let slug = name::slug(title, "webhook");
+        let name = self.destination_names.unique(&slug, '-');
+        if name != slug {
+            self.note(format!("another destination is called {slug}, so {about} became {name}"));
+        }
+        Destination { name, about, body, ..Destination::default() }
+    }
+
     /// The destination of a name.
     pub fn destination(&self, name: &str) -> Option<&Destination> {
         self.destinations.iter().find(|destination| destination.name == name)
@@ -159,17 +165,6 @@ impl Variables {
         let name = self.names.unique(&name::variable(owner, what), '_');
         self.list.push((name.clone(), about.into()));
         name
-    }
-
-    /// A variable that several use, by the name it has elsewhere.
-    pub fn share(&mut self, name: &str, about: impl Into<String>) -> String {
-        if let Some(known) = self.shared.get(name) {
-            return known.clone();
-        }
-        let own = self.names.unique(name, '_');
-        self.list.push((own.clone(), about.into()));
-        self.shared.insert(name.to_owned(), own.clone());
-        own
     }
 }
 

@@ -179,9 +179,9 @@ fn system_of(members: &Map<String, Json>, kind: Option<&str>) -> Option<System> 
     let is_core = |kind: &str| kind.starts_with("Core") && kind.ends_with("Webhook");
     if any(&["payload_url", "action_type", "action_object_id", "action_object_type"]) {
         Some(System::Netbox)
-    } else if kind.is_some_and(is_core) || named.is_some_and(is_core) {
-        Some(System::Infrahub)
-    } else if any(&["branch_scope", "node_kind", "shared_key", "validate_certificates"])
+    } else if kind.is_some_and(is_core)
+        || named.is_some_and(is_core)
+        || any(&["branch_scope", "node_kind", "shared_key", "validate_certificates"])
         || (has("event_type") && has("url"))
     {
         Some(System::Infrahub)

@@ -24,7 +24,9 @@ pub(super) fn set(lines: &str, to: &mut Destination, vault: &mut Vault<'_>, drop
         let name = parts.first().map_or("", |(_, name)| name.trim());
         match line.split_once(':').filter(|_| parts.len() > 1 && !code::is_template(name)) {
             _ if line.is_empty() => {}
-            None if code::is_template(line) || whole => template.push(mask::template(line, "additional headers", vault)),
+            None if code::is_template(line) || whole => {
+                template.push(mask::template(line, "additional headers", vault))
+            }
             None => dropped.push("a line without a colon".to_owned()),
             Some((_, value)) if whole || code::is_template(value) => {
                 if is_sendable(name, "", dropped) {

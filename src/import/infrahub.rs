@@ -3,7 +3,8 @@
 use super::draft::{Body, Destination, Draft, Route, Vault};
 use super::export::Found;
 use super::record::{Record, plain, shown_name, text};
-use super::write::{Text, Tree};
+use super::target::Jinja;
+use super::write::Tree;
 use super::{credential, header, mask, name, netbox, script, target, todo};
 use crate::model::Json;
 use crate::problem::Problems;
@@ -30,15 +31,10 @@ fn webhook(record: &Record, draft: &mut Draft, problems: &mut Problems) {
         return;
     };
     let about = record.about("webhook", &title);
-    let slug = name::slug(&title, "webhook");
-    let unique = draft.destination_names.unique(&slug, '-');
-    if unique != slug {
-        draft.note(format!("another destination is called {slug}, so {about} became {unique}"));
-    }
-    let mut to = Destination { name: unique, about, body: Body::Format("infrahub"), ..Destination::default() };
+    let mut to = draft.open(&title, about, Body::Format("infrahub"));
     let mut notes = Vec::new();
     let mut vault = Vault::new(&to.name, &to.about, &mut draft.variables);
-    target::set(&url, &mut to, &mut vault);
+    target::set(&url, Jinja::No, &mut to, &mut vault);
     headers(record, &mut to, &mut vault, &mut notes);
     shared_key(record, &mut to, &mut vault, &mut notes);
     to.secrets = vault.secrets;
@@ -74,7 +70,9 @@ fn certificates(
 ) {
     match record.flag("validate_certificates", problems) {
         Some(validates) => to.accepts_any_certificate = !validates,
-        None if url.trim_start().to_ascii_lowercase().starts_with("https:") && record.has("validate_certificates") => {
+        None if url.trim_start().to_ascii_lowercase().starts_with("https:")
+            && record.has("validate_certificates") =>
+        {
             notes.push(
                 "it does not say whether certificates are validated, so they are; `tls: { verify: false }` accepts any"
                     .to_owned(),
@@ -136,7 +134,7 @@ fn route(
 fn transformation(record: &Record) -> Option<script::Transformation> {
     let related = record.value("transformation")?;
     let node = related.get("node").unwrap_or(related);
-    let member = |key: &str| node.get(key).map(plain).and_then(text).filter(|text| !text.is_empty());
+    let member = |key: &str| member(node, key);
     let name = match node {
         Json::String(id) => Some(id.clone()),
         Json::Object(_) => member("name").or_else(|| member("display_label")).or_else(|| member("id")),
@@ -151,48 +149,49 @@ fn headers(record: &Record, to: &mut Destination, vault: &mut Vault<'_>, notes: 
     let list = related.get("edges").unwrap_or(related);
     let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
     let count = related.get("count").and_then(Json::as_u64).unwrap_or(0);
-    let mut dropped = Vec::new();
     let mut untold = count > items.len() as u64;
+    let mut dropped = Vec::new();
     for item in items {
         let node = item.get("node").unwrap_or(item);
-        let member = |key: &str| node.get(key).map(plain).and_then(text);
-        let Some(key) = member("key") else {
-            untold = true;
-            continue;
-        };
-        let kind = node.get("__typename").or_else(|| node.get("kind")).and_then(Json::as_str).unwrap_or_default();
-        match member("value") {
-            Some(value) if kind.contains("Environment") && name::is_variable(&value) => {
-                let about = format!("header {key:?} (Infrahub reads it from its environment, too)");
-                let variable = vault.variables.share(&value, about);
-                place(&key, Text::variable(&variable), to, &mut dropped);
-            }
-            Some(value) if !kind.contains("Password") && !credential::is_header(&key, &value) => {
-                header::fixed(&key, &value, to, vault, &mut dropped);
-            }
-            Some(value) => {
-                let text = match credential::is_header(&key, &value) {
-                    true => mask::fixed_header(&key, &value, vault),
-                    false => vault.placeholder(&key, &format!("value of the header {key:?}")),
-                };
-                place(&key, text, to, &mut dropped);
-            }
-            None => {
-                let text = vault.placeholder(&key, &format!("value of the header {key:?}"));
-                place(&key, text, to, &mut dropped);
-            }
+        match member(node, "key") {
+            Some(key) => one_header(&key, node, to, vault, &mut dropped),
+            None => untold = true,
         }
     }
     if untold {
-        notes.push("it has headers that the export does not tell: see the query in docs/import.md".to_owned());
+        notes
+            .push("it has headers that the export does not tell: see the query in docs/import.md".to_owned());
     }
     if !dropped.is_empty() {
         notes.push(format!("its headers have {}, which was not taken over", dropped.join(", ")));
     }
 }
 
-fn place(key: &str, text: Text, to: &mut Destination, dropped: &mut Vec<String>) {
+fn one_header(
+    key: &str,
+    node: &Json,
+    to: &mut Destination,
+    vault: &mut Vault<'_>,
+    dropped: &mut Vec<String>,
+) {
+    let kind = node.get("__typename").or_else(|| node.get("kind")).and_then(Json::as_str).unwrap_or_default();
+    let what = format!("value of the header {key:?}");
+    let text = match member(node, "value") {
+        // Not by the same name: whoever may edit webhooks must not read this machine's variables.
+        Some(value) if kind.contains("Environment") => {
+            let what = format!("header {key:?}, in Infrahub the variable {:?},", shown_name(&value));
+            vault.placeholder(key, &what)
+        }
+        Some(value) if credential::is_header(key, &value) => mask::fixed_header(key, &value, vault),
+        Some(value) if !kind.contains("Password") => return header::fixed(key, &value, to, vault, dropped),
+        _ => vault.placeholder(key, &what),
+    };
     if header::is_sendable(key, "", dropped) {
         header::put(key, text, to);
     }
+}
+
+/// A text in a related node.
+fn member(node: &Json, key: &str) -> Option<String> {
+    node.get(key).map(plain).and_then(text).filter(|text| !text.is_empty())
 }

@@ -69,7 +69,8 @@ fn finds(text: &str, pieces: &[Piece]) -> Vec<Find> {
     for found in announced.captures_iter(text) {
         let Some(value) = found.name("value") else { continue };
         let scheme = found.name("scheme").map_or("", |scheme| scheme.as_str());
-        let sure = scheme.eq_ignore_ascii_case("bearer") || value.as_str().contains(|c: char| c.is_ascii_digit());
+        let sure =
+            scheme.eq_ignore_ascii_case("bearer") || value.as_str().contains(|c: char| c.is_ascii_digit());
         if sure && kind_at(pieces, value.start()) != Some(Kind::Statement) {
             finds.push(Find { range: value.range(), hint: scheme.to_owned() });
         }

@@ -3,6 +3,7 @@
 //! Until 3.6 (and in Nautobot) a webhook says itself which objects and events it is for; since
 //! then event rules do.
 
+mod events;
 mod rule;
 mod webhook;
 

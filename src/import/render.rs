@@ -15,7 +15,7 @@ pub(super) fn config(draft: &Draft, todo: &[String]) -> String {
     w.comment(0, "Where senders come in; 0.0.0.0:8080 for senders on other machines.");
     w.line(0, "ingress:");
     w.entry(1, "listen", &Tree::text("127.0.0.1:8080"));
-    w.line(0, "");
+    w.gap();
     allowed(draft, &mut w);
     source(draft, &mut w);
     destinations(draft, &mut w);
@@ -25,10 +25,8 @@ pub(super) fn config(draft: &Draft, todo: &[String]) -> String {
 
 fn head(draft: &Draft, list: &[String], w: &mut Writer) {
     let system = if draft.adapter == "nautobot" { "Nautobot" } else { draft.system.title() };
-    let made = [
-        todo::count(draft.destinations.len(), "destination"),
-        todo::count(draft.routes.len(), "route"),
-    ];
+    let made =
+        [todo::count(draft.destinations.len(), "destination"), todo::count(draft.routes.len(), "route")];
     w.comment(0, &format!("Imported from {system}: {}; {}.", draft.read.join(" and "), made.join(" and ")));
     w.comment(0, "Secrets were not copied: a variable stands for each, with replace-me until it is set.");
     w.line(0, "#");
@@ -36,7 +34,7 @@ fn head(draft: &Draft, list: &[String], w: &mut Writer) {
     for (index, point) in list.iter().enumerate() {
         w.point(&format!("{:>3}.", index + 1), point);
     }
-    w.line(0, "");
+    w.gap();
 }
 
 /// Addresses that were typed out in URLs.
@@ -57,7 +55,7 @@ fn allowed(draft: &Draft, w: &mut Writer) {
         let names: Vec<&str> = names.into_iter().collect();
         w.line(2, &format!("- {network}  # {}", names.join(", ")));
     }
-    w.line(0, "");
+    w.gap();
 }
 
 fn source(draft: &Draft, w: &mut Writer) {
@@ -72,7 +70,7 @@ fn source(draft: &Draft, w: &mut Writer) {
     };
     let entries = vec![("adapter".to_owned(), Tree::text(draft.adapter)), (key.to_owned(), proof)];
     w.entry(1, &draft.source, &Tree::Map(entries));
-    w.line(0, "");
+    w.gap();
 }
 
 fn destinations(draft: &Draft, w: &mut Writer) {
@@ -88,7 +86,7 @@ fn destinations(draft: &Draft, w: &mut Writer) {
             }
         }
     }
-    w.line(0, "");
+    w.gap();
 }
 
 /// A text that begins a line of its own.
@@ -105,33 +103,41 @@ impl std::fmt::Display for Capital<'_> {
 }
 
 fn destination(to: &Destination, w: &mut Writer) {
-    let text = |text: &Text| Tree::Text(text.clone());
-    let map = |entries: &[(String, Text)]| {
-        Tree::Map(entries.iter().map(|(key, value)| (key.clone(), text(value))).collect())
-    };
-    let mut entries = vec![("url", text(&to.url))];
-    entries.extend(to.url_secret.then_some(("url_secret", Tree::Bool(true))));
-    entries.extend(to.method.as_ref().map(|method| ("method", Tree::text(method))));
-    entries.extend(to.content_type.as_ref().map(|media| ("content_type", Tree::text(media))));
-    entries.push(match &to.sign {
-        Some((scheme, secret)) => {
-            let secrets = Tree::List(vec![text(secret)]);
-            let parts = vec![("scheme".to_owned(), Tree::text(scheme)), ("secrets".to_owned(), secrets)];
-            ("sign", Tree::Map(parts))
-        }
-        None => ("sign", Tree::text("none")),
-    });
-    entries.extend((!to.headers.is_empty()).then(|| ("headers", map(&to.headers))));
-    entries.extend((!to.secrets.is_empty()).then(|| ("secrets", map(&to.secrets))));
-    entries.extend(to.headers_template.as_ref().map(|template| ("headers_template", text(template))));
-    entries.push(match &to.body {
-        Body::Format(format) => ("format", Tree::text(format)),
-        Body::Template(template) => ("body_template", text(template)),
-    });
-    entries.extend(to.timeout.map(|seconds| ("timeout", Tree::text(&format!("{seconds}s")))));
     w.line(1, &format!("{}:", scalar(&to.name)));
-    entries.iter().for_each(|(key, value)| w.entry(2, key, value));
+    w.entry(2, "url", &text(&to.url));
+    let mut entry = |key: &str, value: Option<Tree>| {
+        if let Some(value) = value {
+            w.entry(2, key, &value);
+        }
+    };
+    entry("url_secret", to.url_secret.then_some(Tree::Bool(true)));
+    entry("method", to.method.as_deref().map(Tree::text));
+    entry("content_type", to.content_type.as_deref().map(Tree::text));
+    entry("sign", Some(sign(to)));
+    entry("headers", texts(&to.headers));
+    entry("secrets", texts(&to.secrets));
+    entry("headers_template", to.headers_template.as_ref().map(text));
+    match &to.body {
+        Body::Format(format) => entry("format", Some(Tree::text(format))),
+        Body::Template(template) => entry("body_template", Some(text(template))),
+    }
+    entry("timeout", to.timeout.map(|seconds| Tree::text(&format!("{seconds}s"))));
     tls(to, w);
+}
+
+fn text(text: &Text) -> Tree {
+    Tree::Text(text.clone())
+}
+
+fn texts(entries: &[(String, Text)]) -> Option<Tree> {
+    let entries: Vec<_> = entries.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+    (!entries.is_empty()).then_some(Tree::Map(entries))
+}
+
+fn sign(to: &Destination) -> Tree {
+    let Some((scheme, secret)) = &to.sign else { return Tree::text("none") };
+    let secrets = Tree::List(vec![text(secret)]);
+    Tree::Map(vec![("scheme".to_owned(), Tree::text(scheme)), ("secrets".to_owned(), secrets)])
 }
 
 fn tls(to: &Destination, w: &mut Writer) {
@@ -154,8 +160,8 @@ fn routes(draft: &Draft, w: &mut Writer) {
     for route in &draft.routes {
         w.comment(1, &format!("{}", Capital(&route.about)));
         route.remarks.iter().for_each(|remark| w.comment(1, remark));
-        let off_with = draft.destination(&route.to).and_then(|to| to.off.as_ref()).map(|_| &route.to);
-        let why = route.off.clone().or_else(|| off_with.map(|to| format!("{to} is, above")));
+        let to_is_off = draft.destination(&route.to).is_some_and(|to| to.off.is_some());
+        let why = route.off.clone().or_else(|| to_is_off.then(|| format!("its destination {} is", route.to)));
         match why {
             None => one(route, draft, w),
             Some(why) => {

@@ -25,10 +25,17 @@ enum Reach {
     Never(String),
 }
 
+/// Whether the sender takes URLs for templates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Jinja {
+    Yes,
+    No,
+}
+
 /// Puts the URL into the destination, with placeholders for what must not be copied, and what
 /// follows from it.
-pub(super) fn set(raw: &str, to: &mut Destination, vault: &mut Vault<'_>) {
-    let is_template = code::is_template(raw);
+pub(super) fn set(raw: &str, jinja: Jinja, to: &mut Destination, vault: &mut Vault<'_>) {
+    let is_template = jinja == Jinja::Yes && code::is_template(raw);
     let mut url = normal(raw.trim(), is_template);
     if let Some((before, user, after)) = user(&url) {
         // Whoever is named there is logged on by the header of the same meaning.
@@ -61,7 +68,8 @@ pub(super) fn set(raw: &str, to: &mut Destination, vault: &mut Vault<'_>) {
 /// The scheme in small letters, and percent-encoded what no URL may hold.
 fn normal(raw: &str, is_template: bool) -> String {
     let (scheme, rest) = raw.split_once("://").map_or(("", raw), |(scheme, rest)| (scheme, rest));
-    let scheme = if scheme.is_empty() { String::new() } else { format!("{}://", scheme.to_ascii_lowercase()) };
+    let scheme =
+        if scheme.is_empty() { String::new() } else { format!("{}://", scheme.to_ascii_lowercase()) };
     if is_template {
         return format!("{scheme}{rest}");
     }
@@ -81,7 +89,8 @@ fn normal(raw: &str, is_template: bool) -> String {
 fn user(url: &str) -> Option<(&str, &str, &str)> {
     let start = url.find("://")? + 3;
     let rest = url.get(start..)?;
-    let authority = code::split(rest, |c| matches!(c, '/' | '?' | '#')).first().map_or("", |(_, first)| first);
+    let authority =
+        code::split(rest, |c| matches!(c, '/' | '?' | '#')).first().map_or("", |(_, first)| first);
     let at = authority.rfind('@')?;
     Some((url.get(..start)?, authority.get(..at)?, rest.get(at + 1..)?))
 }
@@ -93,7 +102,8 @@ fn http_uri(url: &str, is_template: bool) -> Option<Uri> {
     let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
     let port_is_right = port.is_empty()
         || port.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    let good = matches!(uri.scheme_str(), Some("http" | "https")) && !authority.host().is_empty() && port_is_right;
+    let good =
+        matches!(uri.scheme_str(), Some("http" | "https")) && !authority.host().is_empty() && port_is_right;
     good.then_some(uri)
 }
 
@@ -179,8 +189,7 @@ impl Mask<'_, '_> {
         }
         let plain = code::plain(part);
         let is_word = plain.bytes().all(|byte| byte.is_ascii_lowercase());
-        let is_secret =
-            self.announced || credential::looks_random(&plain) || (self.secret_path && !is_word);
+        let is_secret = self.announced || credential::looks_random(&plain) || (self.secret_path && !is_word);
         self.announced = ANNOUNCING.contains(&plain.to_ascii_lowercase().as_str());
         match is_literal(part) && is_secret {
             true => (self.placeholder("url-token", "part of the path"), true),

@@ -1,7 +1,12 @@
 //! YAML as text: scalars whose quoting is always right, trees, comments, and parts that are
 //! commented out. Knows nothing of what it writes.
 
+mod scalar;
+
 use crate::model::Json;
+use scalar::is_block;
+
+pub(super) use scalar::{scalar, shown};
 
 /// Comments are wrapped at about this column.
 const WIDTH: usize = 100;
@@ -96,20 +101,30 @@ impl Tree {
 
 /// Lines of YAML. A depth is two spaces.
 #[derive(Debug, Default)]
-pub(super) struct Writer(String);
+pub(super) struct Writer {
+    out: String,
+    /// The last line belongs to a block that keeps the empty lines behind it.
+    keeps: bool,
+}
 
 impl Writer {
     pub fn finish(self) -> String {
-        self.0
+        self.out
     }
 
-    /// A line that is YAML already; an empty one has no indentation.
+    /// A line that is YAML already.
     pub fn line(&mut self, depth: usize, text: &str) {
-        if !text.is_empty() {
-            self.0.push_str(&"  ".repeat(depth));
-            self.0.push_str(text);
+        self.out.push_str(&"  ".repeat(depth));
+        self.out.push_str(text);
+        self.out.push('\n');
+        self.keeps = false;
+    }
+
+    /// An empty line for the eye, where it would not become part of a text.
+    pub fn gap(&mut self) {
+        if !self.keeps {
+            self.out.push('\n');
         }
-        self.0.push('\n');
     }
 
     /// A comment, wrapped.
@@ -157,7 +172,7 @@ impl Writer {
         if let Some(line) = value.inline() {
             return self.line(depth, &format!("- {line}"));
         }
-        let start = self.0.len() + 2 * depth;
+        let start = self.out.len() + 2 * depth;
         match value {
             Tree::List(items) => items.iter().for_each(|item| self.item(depth + 1, item)),
             Tree::Map(entries) => {
@@ -165,7 +180,7 @@ impl Writer {
             }
             _ => return,
         }
-        self.0.replace_range(start..start + 2, "- ");
+        self.out.replace_range(start..start + 2, "- ");
     }
 
     fn block(&mut self, depth: usize, key: &str, text: &str) {
@@ -178,73 +193,25 @@ impl Writer {
         };
         self.line(depth, &format!("{key}: |{indentation}{chomping}"));
         for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
-            self.line(depth + 1, line);
+            match line.is_empty() {
+                true => self.out.push('\n'),
+                false => self.line(depth + 1, line),
+            }
         }
+        self.keeps = ends > 1;
     }
 
     /// What `write` writes, commented out from a depth on. Without the marks it is YAML again.
     pub fn off(&mut self, depth: usize, write: impl FnOnce(&mut Self)) {
         let mut inner = Self::default();
         write(&mut inner);
-        for line in inner.0.lines() {
+        for line in inner.out.lines() {
             let line = line.get(2 * depth..).unwrap_or_default();
-            self.line(depth, format!("# {line}").trim_end());
+            let mark = if line.is_empty() { "#" } else { "# " };
+            self.line(depth, &format!("{mark}{line}"));
         }
+        self.keeps = inner.keeps;
     }
-}
-
-/// A scalar as it must be written so that it reads as this very text.
-pub(super) fn scalar(text: &str) -> String {
-    if is_plain(text) { text.to_owned() } else { quoted(text) }
-}
-
-/// Words that every YAML reader takes for texts.
-fn is_plain(text: &str) -> bool {
-    const WORDS: [&str; 12] =
-        ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"];
-    let lower = text.to_ascii_lowercase();
-    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '/')
-        && text.len() <= 64
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte))
-        && !WORDS.contains(&lower.as_str())
-}
-
-fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if is_odd(c) => out.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// Characters that YAML does not allow as they are, or that people do not see. All have four
-/// hexadecimal digits.
-fn is_odd(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-        || matches!(c, '\u{FEFF}' | '\u{FFF9}'..='\u{FFFF}')
-}
-
-/// Whether a text may stand as a block, line by line.
-fn is_block(text: &str) -> bool {
-    text.contains('\n')
-        && !text.trim().is_empty()
-        && text.chars().all(|c| c == '\n' || c == '\t' || !is_odd(c))
-}
-
-/// A text in one line that no terminal, and no comment, can be led astray by.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().map(|c| if is_odd(c) { ' ' } else { c }).collect()
 }
 
 fn wrapped(text: &str, width: usize) -> Vec<String> {

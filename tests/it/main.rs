@@ -6,6 +6,7 @@ mod bad_input;
 mod binary;
 mod corpus;
 mod delivery;
+mod import;
 mod kill;
 mod operate;
 mod receiver;

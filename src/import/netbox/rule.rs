@@ -1,6 +1,7 @@
 //! An event rule of NetBox, or what an old webhook says of events, as routes.
 
 use super::Made;
+use super::events::{self, Events};
 use crate::import::draft::{Draft, Route, Vault};
 use crate::import::record::{Record, plain, shown_name, text};
 use crate::import::write::Tree;
@@ -10,16 +11,18 @@ use crate::problem::Problems;
 
 /// The apps that NetBox and Nautobot bring along. Objects of others come from plugins.
 const APPS: [&str; 12] = [
-    "account", "circuits", "core", "dcim", "extras", "ipam", "tenancy", "users", "virtualization", "vpn", "wireless",
+    "account",
+    "circuits",
+    "core",
+    "dcim",
+    "extras",
+    "ipam",
+    "tenancy",
+    "users",
+    "virtualization",
+    "vpn",
+    "wireless",
     "cloud",
-];
-/// Flags of old rules, and what they are called since 4.1.
-const FLAGS: [(&str, &str); 5] = [
-    ("type_create", "object_created"),
-    ("type_update", "object_updated"),
-    ("type_delete", "object_deleted"),
-    ("type_job_start", "job_started"),
-    ("type_job_end", "job_ended"),
 ];
 
 /// What a rule says, whoever said it.
@@ -79,7 +82,8 @@ impl Rule {
     }
 
     fn read(record: &Record, title: &str, problems: &mut Problems) -> Self {
-        let kinds = record.texts("object_types", problems).or_else(|| record.texts("content_types", problems));
+        let kinds =
+            record.texts("object_types", problems).or_else(|| record.texts("content_types", problems));
         if kinds.is_none() && !record.has("object_types") && !record.has("content_types") {
             record.missing("object_types", problems);
         }
@@ -88,7 +92,7 @@ impl Rule {
             name: name::slug(title, "route"),
             enabled: record.flag("enabled", problems).unwrap_or(true),
             kinds: kinds.unwrap_or_default(),
-            events: events(record, problems),
+            events: events::named(record, problems),
             conditions: record.data("conditions", problems).filter(|data| !is_empty(data)).cloned(),
             action_data: record.data("action_data", problems).filter(|data| !is_empty(data)).cloned(),
             to: Err(String::new()),
@@ -102,58 +106,6 @@ fn is_empty(data: &Json) -> bool {
         Json::Array(items) => items.is_empty(),
         Json::String(text) => text.is_empty(),
         _ => false,
-    }
-}
-
-fn events(record: &Record, problems: &mut Problems) -> Vec<String> {
-    if record.has("event_types") {
-        return record.texts("event_types", problems).unwrap_or_default();
-    }
-    if !FLAGS.iter().any(|(flag, _)| record.has(flag)) {
-        record.missing("event_types", problems);
-    }
-    let set = FLAGS.iter().filter(|(flag, _)| record.flag(flag, problems) == Some(true));
-    set.map(|(_, event)| (*event).to_owned()).collect()
-}
-
-/// A rule's events by what tells them apart on a route.
-#[derive(Debug, Default)]
-struct Events {
-    /// Of objects: `created`, `updated`, `deleted`.
-    actions: Vec<&'static str>,
-    /// Types of jobs.
-    jobs: Vec<&'static str>,
-    /// Types that plugins brought along.
-    plugins: Vec<String>,
-    /// Some ways for a job to end were asked for, but not all.
-    some_ends: bool,
-}
-
-impl Events {
-    fn of(events: &[String]) -> Self {
-        const ENDS: [&str; 3] = ["job_completed", "job_failed", "job_errored"];
-        let has = |event: &str| events.iter().any(|known| known == event);
-        let pick = |table: &[(&str, &'static str)]| {
-            table.iter().filter(|(event, _)| has(event)).map(|(_, word)| *word).collect::<Vec<_>>()
-        };
-        let ends = ENDS.iter().filter(|end| has(end)).count();
-        let mut jobs = pick(&[("job_started", "netbox.job.started"), ("job_ended", "netbox.job.ended")]);
-        if ends > 0 && !has("job_ended") {
-            jobs.push("netbox.job.ended");
-        }
-        let known = |event: &String| {
-            FLAGS.iter().any(|(_, known)| known == event) || ENDS.contains(&event.as_str())
-        };
-        Self {
-            actions: pick(&[
-                ("object_created", "created"),
-                ("object_updated", "updated"),
-                ("object_deleted", "deleted"),
-            ]),
-            jobs,
-            plugins: events.iter().filter(|event| !known(event)).map(|event| format!("netbox.{event}")).collect(),
-            some_ends: ends > 0 && ends < ENDS.len() && !has("job_ended"),
-        }
     }
 }
 
@@ -175,18 +127,25 @@ pub(super) fn routes(rule: Rule, made: &mut Made, draft: &mut Draft) {
     }
     if !events.jobs.is_empty() {
         // Jobs are about no object, so what they ran for is looked up in what NetBox sent.
-        let path = jobs_of(&rule.kinds).map(|path| ("path", Tree::text(&path)));
+        let path = events::jobs_of(&rule.kinds).map(|path| ("path", Tree::text(&path)));
         push(&rule, "-jobs", [("type", Tree::texts(&events.jobs))].into_iter().chain(path).collect(), draft);
     }
     if !events.plugins.is_empty() {
-        push(&rule, "-events", [("type", Tree::texts(&events.plugins))].into_iter().chain(kinds("kind")).collect(), draft);
+        push(
+            &rule,
+            "-events",
+            [("type", Tree::texts(&events.plugins))].into_iter().chain(kinds("kind")).collect(),
+            draft,
+        );
     }
 }
 
 fn note(rule: &Rule, events: &Events, draft: &mut Draft) {
     let about = &rule.about;
     if let Err(webhook) = &rule.to {
-        draft.note(format!("{about} sends {webhook}, which is not among the exports: export it as well, or remove its route"));
+        draft.note(format!(
+            "{about} sends {webhook}, which is not among the exports: export it as well, or remove its route"
+        ));
     }
     if rule.events.is_empty() || rule.kinds.is_empty() {
         draft.note(format!("{about} is for no events or no object types, so its route is switched off"));
@@ -212,18 +171,6 @@ fn note(rule: &Rule, events: &Events, draft: &mut Draft) {
     }
 }
 
-/// A path that selects what NetBox sent if it is about one of the kinds. Before 4.4 only the
-/// model is told.
-fn jobs_of(kinds: &[String]) -> Option<String> {
-    let is_word = |kind: &&String| kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    let test = |kind: &String| {
-        let model = kind.rsplit('.').next().unwrap_or(kind);
-        format!("@.object_type == \"{kind}\" || @.model == \"{model}\"")
-    };
-    let tests: Vec<String> = kinds.iter().filter(is_word).map(test).collect();
-    (!tests.is_empty()).then(|| format!("$.native[?{}]", tests.join(" || ")))
-}
-
 fn push(rule: &Rule, suffix: &str, mut when: Vec<(&'static str, Tree)>, draft: &mut Draft) {
     let name = draft.route_names.unique(&format!("{}{suffix}", rule.name), '-');
     if let Some(conditions) = &rule.conditions {
@@ -245,7 +192,9 @@ fn push(rule: &Rule, suffix: &str, mut when: Vec<(&'static str, Tree)>, draft: &
             let mut vault = Vault::new(&route.name, &rule.about, &mut draft.variables);
             route.action_data = Some(mask::data(data, "action data", &mut vault));
         }
-        Some(_) => draft.note(format!("the action data of {} is no mapping, and was not taken over", rule.about)),
+        Some(_) => {
+            draft.note(format!("the action data of {} is no mapping, and was not taken over", rule.about))
+        }
         None => {}
     }
     draft.routes.push(route);

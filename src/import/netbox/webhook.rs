@@ -4,8 +4,9 @@ use super::Made;
 use super::rule::{self, Rule};
 use crate::import::draft::{Body, Destination, Draft, Vault};
 use crate::import::record::Record;
+use crate::import::target::Jinja;
 use crate::import::write::Text;
-use crate::import::{code, header, mask, name, target};
+use crate::import::{code, header, mask, target};
 use crate::model::Json;
 use crate::problem::Problems;
 use crate::template::{Templates, Texts};
@@ -26,38 +27,31 @@ pub(super) fn plan(
     else {
         return;
     };
-    let slug = name::slug(&title, "webhook");
-    let unique = draft.destination_names.unique(&slug, '-');
-    let about = record.about("webhook", &title);
-    if unique != slug {
-        draft.note(format!("another destination is called {slug}, so {about} became {unique}"));
-    }
-    let mut to = Destination { name: unique.clone(), about, ..Destination::default() };
+    // Nautobot's snapshots differ from NetBox's, so its own body is passed on.
+    let body = Body::Format(if is_nautobot { "native" } else { "netbox" });
+    let mut to = draft.open(&title, record.about("webhook", &title), body);
     let mut notes = Vec::new();
-    let mut vault = Vault::new(&unique, &to.about, &mut draft.variables);
-    target::set(&url, &mut to, &mut vault);
+    let mut vault = Vault::new(&to.name, &to.about, &mut draft.variables);
+    target::set(&url, Jinja::Yes, &mut to, &mut vault);
     to.content_type = record.text("http_content_type", problems);
     headers(record, &mut to, &mut vault, &mut notes, problems);
-    body(record, is_nautobot, &mut to, &mut vault, problems);
+    template(record, &mut to, &mut vault, problems);
     secret(record, &mut to, &mut vault, &mut notes);
     to.secrets = vault.secrets;
     method(record, &mut to, &mut notes, problems);
     media_type(&mut to, &mut notes);
     tls(record, &mut to, problems);
-    to.timeout = record.value("timeout").and_then(Json::as_u64).filter(|seconds| (1..=86_400).contains(seconds));
+    to.timeout =
+        record.value("timeout").and_then(Json::as_u64).filter(|seconds| (1..=86_400).contains(seconds));
     check_templates(&mut to);
-    for note in notes {
-        draft.note(format!("{}: {note}", to.name));
-    }
-    if let Some(id) = record.id() {
-        made.by_id.insert(id, unique.clone());
-    }
-    made.by_name.entry(title.clone()).or_insert(unique.clone());
-    draft.destinations.push(to);
+    notes.into_iter().for_each(|note| draft.note(format!("{}: {note}", to.name)));
+    made.by_id.extend(record.id().map(|id| (id, to.name.clone())));
+    made.by_name.entry(title.clone()).or_insert_with(|| to.name.clone());
     if OLD.iter().any(|key| record.has(key)) {
-        let rule = Rule::old(record, &title, unique, problems);
+        let rule = Rule::old(record, &title, to.name.clone(), problems);
         rule::routes(rule, made, draft);
     }
+    draft.destinations.push(to);
 }
 
 fn headers(
@@ -77,9 +71,7 @@ fn headers(
     }
 }
 
-fn body(record: &Record, is_nautobot: bool, to: &mut Destination, vault: &mut Vault<'_>, problems: &mut Problems) {
-    // Nautobot's snapshots differ from NetBox's, so its own body is passed on.
-    to.body = Body::Format(if is_nautobot { "native" } else { "netbox" });
+fn template(record: &Record, to: &mut Destination, vault: &mut Vault<'_>, problems: &mut Problems) {
     let Some(template) = record.text("body_template", problems) else { return };
     // Jinja2 reads every line end as a plain one.
     let template = template.replace("\r\n", "\n").replace('\r', "\n");
@@ -126,10 +118,13 @@ fn tls(record: &Record, to: &mut Destination, problems: &mut Problems) {
 fn check_templates(to: &mut Destination) {
     let names: Vec<&str> = to.secrets.iter().map(|(name, _)| name.as_str()).collect();
     let parts = [
-        ("body template", match &to.body {
-            Body::Template(text) => Some(text),
-            Body::Format(_) => None,
-        }),
+        (
+            "body template",
+            match &to.body {
+                Body::Template(text) => Some(text),
+                Body::Format(_) => None,
+            },
+        ),
         ("additional headers", to.headers_template.as_ref()),
         ("URL", Some(&to.url).filter(|url| code::is_template(url.as_str()))),
     ];
@@ -148,5 +143,8 @@ fn error(text: &Text, secrets: &[&str]) -> Option<String> {
     };
     let mut problems = Problems::default();
     Templates::compile(Texts { body: Some(&text), secrets, ..Texts::default() }, &mut problems);
-    problems.iter().next().map(|problem| problem.message.trim_start_matches("`it` is no template: ").to_owned())
+    problems
+        .iter()
+        .next()
+        .map(|problem| problem.message.trim_start_matches("`it` is no template: ").to_owned())
 }
