@@ -13,6 +13,7 @@ pub mod exit;
 pub mod explain;
 pub mod healthcheck;
 pub mod http;
+pub mod import;
 pub mod listen;
 pub mod receipts;
 pub mod replay;
@@ -86,6 +87,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Runs stored receipts through the current rules again
     Replay(replay::Args),
+    /// Makes a config of what NetBox, Infrahub or DATAGERRY exported
+    Import(import::Args),
     /// Prints the JSON Schema of config.yaml
     Schema(schema::Args),
     /// Asks a gateway whether it is ready
@@ -148,6 +151,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<Exit> {
         Command::Dead(args) => wait(deliveries::run_dead(args, out)),
         Command::Explain(args) => wait(explain::run(args, out)),
         Command::Replay(args) => wait(replay::run(args, out)),
+        Command::Import(args) => import::run(&args, out),
         Command::Schema(_) => schema::run(out),
         Command::Healthcheck(args) => wait(healthcheck::run(args, &config, out)),
         Command::Completion(args) => completion::run(&args, out),

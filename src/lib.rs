@@ -51,6 +51,7 @@ pub mod template;
 // 2: rules
 pub mod config;
 pub mod gate;
+pub mod import;
 pub mod pipeline;
 pub mod rules;
 // 3: sockets and state

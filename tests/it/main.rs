@@ -7,6 +7,7 @@ mod binary;
 mod bridge;
 mod corpus;
 mod delivery;
+mod import;
 mod kill;
 mod operate;
 mod presets;

@@ -1,0 +1,161 @@
+//! Takes credentials out of what is copied whole: templates, and data that events carry.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::code::{self, Kind, Piece};
+use super::credential;
+use super::draft::Vault;
+use super::write::{Text, Tree};
+use crate::model::Json;
+
+/// `name: value`, `"name": "value"`, `name=value`, with a scheme before the value kept out of it.
+const NAMED: &str = r#"(?x)
+    (?<name> [A-Za-z0-9_.-]+ ) (?: \\? ["'] )? \s* [:=] \s*
+    (?: \\? ["'] (?: (?i:bearer|basic|token|apikey) \s+ )? (?<quoted> [^"'\\\n]+ )
+      | (?: (?i:bearer|basic|token|apikey) \s+ )? (?<bare> [^\s"'\\,;&<>()\[\]{}]+ ) )"#;
+/// A credential behind the word that announces it.
+const ANNOUNCED: &str = r"(?i:\b(?<scheme>bearer|basic|token))\s+(?<value>[A-Za-z0-9._~+/=-]{8,})";
+/// What may look like chance.
+const LONG: &str = r"[A-Za-z0-9_.~-]{20,}";
+
+static PATTERNS: LazyLock<Option<[Regex; 3]>> =
+    LazyLock::new(|| Some([Regex::new(NAMED).ok()?, Regex::new(ANNOUNCED).ok()?, Regex::new(LONG).ok()?]));
+
+/// A place to be masked, and after what to call it.
+#[derive(Debug)]
+struct Find {
+    range: Range<usize>,
+    hint: String,
+}
+
+/// The template with `{{ secrets.NAME }}` wherever it held a credential. `place` says which
+/// template it is, for the list of what is left to do.
+pub(super) fn template(text: &str, place: &str, vault: &mut Vault<'_>) -> String {
+    let pieces = code::pieces(text);
+    let mut finds = finds(text, &pieces);
+    finds.sort_by_key(|find| find.range.start);
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for find in finds {
+        let Some((range, is_code)) = replaced(text, &pieces, &find.range) else { continue };
+        if range.start < done {
+            continue;
+        }
+        let name = vault.secret(&find.hint, &format!("what stood behind {:?} in the {place}", find.hint));
+        out.push_str(text.get(done..range.start).unwrap_or_default());
+        match is_code {
+            true => out.push_str(&format!("secrets.{name}")),
+            false => out.push_str(&format!("{{{{ secrets.{name} }}}}")),
+        }
+        done = range.end;
+    }
+    out.push_str(text.get(done..).unwrap_or_default());
+    out
+}
+
+fn finds(text: &str, pieces: &[Piece]) -> Vec<Find> {
+    let Some([named, announced, long]) = &*PATTERNS else { return Vec::new() };
+    let mut finds = Vec::new();
+    for found in named.captures_iter(text) {
+        let name = found.name("name").map_or("", |name| name.as_str());
+        let Some(value) = found.name("quoted").or_else(|| found.name("bare")) else { continue };
+        if credential::is_field(name) && is_literal(value.as_str()) {
+            finds.push(Find { range: value.range(), hint: name.to_owned() });
+        }
+    }
+    for found in announced.captures_iter(text) {
+        let Some(value) = found.name("value") else { continue };
+        let scheme = found.name("scheme").map_or("", |scheme| scheme.as_str());
+        let sure =
+            scheme.eq_ignore_ascii_case("bearer") || value.as_str().contains(|c: char| c.is_ascii_digit());
+        if sure && kind_at(pieces, value.start()) != Some(Kind::Statement) {
+            finds.push(Find { range: value.range(), hint: scheme.to_owned() });
+        }
+    }
+    let random = long.find_iter(text).filter(|found| credential::looks_random(found.as_str()));
+    finds.extend(random.map(|found| Find { range: found.range(), hint: "token".to_owned() }));
+    finds
+}
+
+/// Whether a value says something itself, rather than to be filled in from the event.
+fn is_literal(value: &str) -> bool {
+    let plain = code::plain(value);
+    plain.contains(|c: char| c.is_alphanumeric()) || code::has_literals(value)
+}
+
+fn kind_at(pieces: &[Piece], at: usize) -> Option<Kind> {
+    let index = pieces.partition_point(|piece| piece.range.end <= at);
+    pieces.get(index).map(|piece| piece.kind)
+}
+
+/// What is replaced: in plain text the place itself, in code the whole literal around it.
+/// `None`: code that names something is no credential.
+fn replaced(text: &str, pieces: &[Piece], place: &Range<usize>) -> Option<(Range<usize>, bool)> {
+    let piece = pieces.get(pieces.partition_point(|piece| piece.range.end <= place.start))?;
+    if matches!(piece.kind, Kind::Text | Kind::Comment) {
+        return Some((place.clone(), false));
+    }
+    let before = text.get(piece.range.start..place.start)?;
+    let open = before.rfind(['"', '\''])?;
+    let quote = before.get(open..)?.chars().next()?;
+    let after = text.get(place.end..piece.range.end)?;
+    let close = after.find(quote)?;
+    // An even number of quotes before the place: it stands between two literals.
+    let is_inside = before.matches(quote).count() % 2 == 1;
+    is_inside.then_some((piece.range.start + open..place.end + close + 1, true))
+}
+
+/// Data with placeholders where credentials were.
+pub(super) fn data(json: &Json, place: &str, vault: &mut Vault<'_>) -> Tree {
+    member("data", json, false, place, vault)
+}
+
+fn member(key: &str, json: &Json, is_secret: bool, place: &str, vault: &mut Vault<'_>) -> Tree {
+    let mut mask = || Tree::Text(vault.placeholder(key, &format!("{key:?} in the {place}")));
+    match json {
+        Json::String(text) if !text.is_empty() && (is_secret || is_credential(text)) => mask(),
+        Json::Number(_) if is_secret => mask(),
+        Json::Array(items) => {
+            Tree::List(items.iter().map(|item| member(key, item, is_secret, place, vault)).collect())
+        }
+        Json::Object(members) => {
+            let entry = |(key, value): (&String, &Json)| {
+                let is_secret = is_secret || credential::is_field(key);
+                (key.clone(), member(key, value, is_secret, place, vault))
+            };
+            Tree::Map(members.iter().map(entry).collect())
+        }
+        other => Tree::of(other),
+    }
+}
+
+fn is_credential(text: &str) -> bool {
+    credential::looks_random(text) || credential::scheme(text).is_some_and(|word| word.len() < 8)
+}
+
+/// The value of a header in a template, without what it held of a credential.
+pub(super) fn header(name: &str, value: &str, vault: &mut Vault<'_>) -> String {
+    let scheme = credential::scheme(value).unwrap_or_default();
+    let rest = value.trim_start().get(scheme.len()..).unwrap_or_default();
+    let place = format!("value of the header {name:?}");
+    if credential::is_header(name, value) && is_literal(rest) {
+        return format!("{scheme}{{{{ secrets.{} }}}}", vault.secret(name, &place));
+    }
+    template(value, &place, vault)
+}
+
+/// The value of a header that is the same for every event.
+pub(super) fn fixed_header(name: &str, value: &str, vault: &mut Vault<'_>) -> Text {
+    if !credential::is_header(name, value) {
+        return Text::literal(value);
+    }
+    let scheme = credential::scheme(value).unwrap_or_default();
+    let what = match scheme.trim() {
+        "" => format!("value of the header {name:?}"),
+        word => format!("what follows {word:?} in the header {name:?}"),
+    };
+    Text::literal(scheme).then(&vault.placeholder(name, &what))
+}
