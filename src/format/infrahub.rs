@@ -34,11 +34,12 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
     body
 }
 
-/// What Infrahub called it, where the event came in its envelope.
+/// What Infrahub called it, where the event came in its envelope; a route may have added data.
 fn own_name(event: &Event) -> Option<&str> {
     let own = event.system == "infrahub" && event.data.is_object();
     let name = event.native.get("event").and_then(Json::as_str).filter(|_| own)?;
-    (event.native.get("data") == Some(&event.data)).then_some(name)
+    let told = event.native.get("data")?.as_object()?;
+    told.iter().all(|(key, value)| event.data.get(key) == Some(value)).then_some(name)
 }
 
 /// Whether Infrahub's own members give the same event again.
