@@ -9,7 +9,7 @@ use minijinja::{Error, Value};
 
 use super::meter::{charge, charge_times, fault};
 use super::number::{self, Lexeme};
-use super::{print, tree};
+use super::{ops, print, tree};
 use crate::json::{NonFinite, parse};
 
 /// How a document is laid out.
@@ -121,22 +121,18 @@ impl Writer {
 
     fn map(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
-        let mut pairs: Vec<(String, Value)> = pairs
-            .into_iter()
-            .flatten()
-            .map(|(key, member)| Ok((name(&key)?, member)))
-            .collect::<Result<_, Error>>()?;
+        let mut pairs: Vec<(Value, Value)> = pairs.into_iter().flatten().collect();
         if pairs.is_empty() {
             return self.put("{}");
         }
         if self.layout.sorted {
-            pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+            pairs = ops::sorted(pairs, &|(a, _), (b, _)| Ok(ops::order("<", a, b)?.is_lt()))?;
         }
         self.put("{")?;
         let mut first = true;
         for (key, member) in pairs {
             self.next(depth + 1, std::mem::take(&mut first))?;
-            self.text(&key)?;
+            self.text(&name(&key)?)?;
             self.put(": ")?;
             self.value(&member, depth + 1)?;
         }

@@ -126,6 +126,15 @@ pub(super) fn print(float: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::template::print;
+
+    fn read(lexeme: &str) -> Value {
+        let document = crate::json::parse(lexeme.as_bytes(), crate::json::NonFinite::Refuse).unwrap();
+        match document.value {
+            crate::model::Json::Number(number) => value(&number),
+            other => panic!("{other}"),
+        }
+    }
 
     #[test]
     fn floats_print_as_python_prints_them() {
@@ -141,7 +150,7 @@ mod tests {
             (1.5e-7, "1.5e-07"),
             (1e300, "1e+300"),
         ] {
-            assert_eq!(print(float), text);
+            assert_eq!(super::print(float), text);
         }
     }
 
@@ -150,14 +159,10 @@ mod tests {
         for lexeme in
             ["1", "-5", "1.0", "1.50", "1E5", "1e400", "-0", "12345678901234567890", "0.1000", "5e-1"]
         {
-            let number: Number = serde_json::from_str(lexeme).unwrap();
-            let value = value(&number);
-            assert_eq!(super::super::print::text(&value).unwrap(), lexeme);
+            assert_eq!(print::text(&read(lexeme)).unwrap(), lexeme);
         }
         let digits = "9".repeat(60);
-        let number: Number = serde_json::from_str(&digits).unwrap();
-        assert_eq!(super::super::print::text(&value(&number)).unwrap(), digits);
-        let half: Number = serde_json::from_str("1.50").unwrap();
-        assert_eq!(of(&value(&half)), Some(Num::Float(1.5)));
+        assert_eq!(print::text(&read(&digits)).unwrap(), digits);
+        assert_eq!(of(&read("1.50")), Some(Num::Float(1.5)));
     }
 }

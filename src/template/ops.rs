@@ -15,7 +15,7 @@ use super::{print, printf};
 type Operator = fn(&[Value]) -> Result<Value, Error>;
 
 /// The operators by the names under which a program calls them, which no template can write.
-const OPERATORS: [(&str, Operator); 24] = [
+const OPERATORS: [(&str, Operator); 25] = [
     ("+", |args| two(args, add)),
     ("-", |args| two(args, |a, b| arithmetic("-", a, b))),
     ("*", |args| two(args, multiply)),
@@ -41,6 +41,7 @@ const OPERATORS: [(&str, Operator); 24] = [
         held::map(args.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
     }),
     ("fresh", |args| args.iter().map(fresh).next().unwrap_or_else(missing)),
+    ("each", |args| args.iter().map(each).next().unwrap_or_else(missing)),
     ("stored", |args| args.iter().map(stored).next().unwrap_or_else(missing)),
 ];
 
@@ -230,6 +231,27 @@ pub(super) fn order(operator: &str, a: &Value, b: &Value) -> Result<Ordering, Er
     Ok(left.len().cmp(&right.len()))
 }
 
+/// A stable order that may fail.
+pub(super) fn sorted<T>(
+    mut items: Vec<T>,
+    before: &impl Fn(&T, &T) -> Result<bool, Error>,
+) -> Result<Vec<T>, Error> {
+    if items.len() < 2 {
+        return Ok(items);
+    }
+    let right = sorted(items.split_off(items.len() / 2), before)?;
+    let left = sorted(items, before)?;
+    charge_times(32, left.len() + right.len())?;
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if before(b, a)? { right.next() } else { left.next() };
+        merged.extend(next);
+    }
+    merged.extend(left.chain(right));
+    Ok(merged)
+}
+
 /// `value in container`.
 pub(super) fn contains(container: &Value, value: &Value) -> Result<bool, Error> {
     if let Some(text) = container.as_str() {
@@ -313,6 +335,13 @@ fn fresh(value: &Value) -> Result<Value, Error> {
         ValueKind::Map => held::map(held::pairs(value)?),
         _ => Ok(value.clone()),
     }
+}
+
+/// What a loop goes through.
+fn each(value: &Value) -> Result<Value, Error> {
+    held::iterable(value)?;
+    charge(value.as_str().map_or(1, str::len))?;
+    Ok(value.clone())
 }
 
 /// What is put into a namespace: nothing that could lead back to it.

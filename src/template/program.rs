@@ -104,6 +104,9 @@ fn exchanged(instruction: Instruction<'_>) -> Vec<Instruction<'_>> {
             Instruction::Swap,
             Instruction::SetAttr(name),
         ],
+        Instruction::PushLoop(flags) => {
+            vec![Instruction::ApplyFilter("operator each", Some(1), !0), Instruction::PushLoop(flags)]
+        }
         // The text of a template passes the same meter as what it prints.
         Instruction::EmitRaw(raw) => {
             vec![Instruction::LoadConst(Value::from_safe_string(raw.to_owned())), Instruction::Emit]

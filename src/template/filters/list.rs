@@ -102,24 +102,6 @@ fn folded(key: &Value) -> Result {
     }
 }
 
-/// A stable order that may fail.
-fn sorted<T>(mut items: Vec<T>, before: &impl Fn(&T, &T) -> Result<bool>) -> Result<Vec<T>> {
-    if items.len() < 2 {
-        return Ok(items);
-    }
-    let right = sorted(items.split_off(items.len() / 2), before)?;
-    let left = sorted(items, before)?;
-    charge_times(32, left.len() + right.len())?;
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-        let next = if before(b, a)? { right.next() } else { left.next() };
-        merged.extend(next);
-    }
-    merged.extend(left.chain(right));
-    Ok(merged)
-}
-
 /// Items by their keys, each key a list of which the first that differs decides.
 fn sorted_by(items: Vec<(Vec<Value>, Value)>, reverse: bool) -> Result<Vec<Value>> {
     let before = |(a, _): &(Vec<Value>, Value), (b, _): &(Vec<Value>, Value)| {
@@ -131,7 +113,7 @@ fn sorted_by(items: Vec<(Vec<Value>, Value)>, reverse: bool) -> Result<Vec<Value
         }
         Ok(false)
     };
-    Ok(sorted(items, &before)?.into_iter().map(|(_, item)| item).collect())
+    Ok(ops::sorted(items, &before)?.into_iter().map(|(_, item)| item).collect())
 }
 
 fn sort(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
