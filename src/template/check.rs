@@ -17,6 +17,9 @@ const LONGEST: usize = 64 * 1024;
 /// Tokens between `{{` and `}}`: expressions are walked and dropped by recursion.
 const LARGEST: usize = 1500;
 
+/// Every `elif` stands inside of the one before it, as the parser sees it.
+const MOST_BRANCHES: usize = 100;
+
 /// Something wrong, and how many bytes from the start.
 struct Finding {
     offset: usize,
@@ -68,10 +71,18 @@ fn readable(text: &str) -> Result<(), Finding> {
             help: "leave out what it repeats, such as with a loop or a macro".to_owned(),
         });
     }
-    let mut tokens = 0;
+    let (mut tokens, mut branches) = (0, 0);
     for token in tokenize(text, false, minijinja::syntax::SyntaxConfig::default()) {
         match token {
             Ok((Token::VariableStart | Token::BlockStart, _)) => tokens = 0,
+            Ok((Token::Ident("elif"), span)) if branches == MOST_BRANCHES => {
+                return Err(Finding {
+                    offset: span.start_offset as usize,
+                    message: format!("has more than {MOST_BRANCHES} times `elif`"),
+                    help: "look the value up in a mapping, such as `{'a': 1}[data.name]`".to_owned(),
+                });
+            }
+            Ok((Token::Ident("elif"), _)) => branches += 1,
             Ok((_, span)) => {
                 tokens += 1;
                 if tokens > LARGEST {

@@ -111,6 +111,12 @@ pub(super) fn list(items: Vec<Value>) -> Result<Value, Error> {
     Ok(held(Inside::List(entries(items)?)))
 }
 
+/// A list of what [`items`] gave, in whatever order: it has been paid for, and nests no deeper than
+/// what it comes from.
+pub(super) fn relisted(items: Vec<Value>) -> Value {
+    held(Inside::List(items))
+}
+
 /// A mapping that can be changed.
 pub(super) fn map(pairs: Vec<(Value, Value)>) -> Result<Value, Error> {
     Ok(held(Inside::Map(frozen_map(pairs)?)))
@@ -187,12 +193,16 @@ pub(super) fn kept(value: Value) -> Result<Value, Error> {
 /// The entries of anything that can be iterated.
 pub(super) fn items(value: &Value) -> Result<Vec<Value>, Error> {
     iterable(value)?;
-    let mut items = Vec::new();
+    let len = value.len();
+    if len.is_some_and(|len| len > MOST) {
+        return Err(fault(format!("makes a list of more than {MOST} entries")));
+    }
+    charge_times(ENTRY, len.unwrap_or(0))?;
+    let mut items = Vec::with_capacity(len.unwrap_or(0));
     for item in value.try_iter()?.checked() {
-        if items.len() >= MOST {
-            return Err(fault(format!("makes a list of more than {MOST} entries")));
+        if len.is_none() {
+            charge(ENTRY)?;
         }
-        charge(ENTRY)?;
         items.push(item?);
     }
     Ok(items)

@@ -43,7 +43,7 @@ pub(super) fn value(lexeme: &Number) -> Value {
         return int(whole);
     }
     match lexeme.as_f64() {
-        Some(float) if print(float) == text => Value::from(float),
+        Some(float) if written(float) == text => Value::from(float),
         _ => Value::from_object(Lexeme(lexeme.clone())),
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn truncated(float: f64) -> Result<i128, Error> {
 }
 
 /// A float as Python prints it: the shortest text that reads as the same number.
-pub(super) fn print(float: f64) -> String {
+pub(super) fn written(float: f64) -> String {
     if float.is_nan() {
         return "nan".to_owned();
     }
@@ -150,7 +150,7 @@ mod tests {
             (1.5e-7, "1.5e-07"),
             (1e300, "1e+300"),
         ] {
-            assert_eq!(super::print(float), text);
+            assert_eq!(written(float), text);
         }
     }
 

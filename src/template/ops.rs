@@ -100,8 +100,8 @@ pub(super) fn add(a: &Value, b: &Value) -> Result<Value, Error> {
     }
     if is_list(a) && is_list(b) && a.is_tuple() == b.is_tuple() {
         let mut items = held::items(a)?;
-        items.extend(held::items(b)?);
-        return if a.is_tuple() { held::tuple(items) } else { held::list(items) };
+        items.append(&mut held::items(b)?);
+        return if a.is_tuple() { held::tuple(items) } else { Ok(held::relisted(items)) };
     }
     arithmetic("+", a, b)
 }
@@ -124,9 +124,9 @@ fn repeated(value: &Value, number: &Value, times: i128) -> Result<Value, Error> 
         return Err(impossible("*", value, number));
     }
     let items = held::items(value)?;
-    charge_times(64, items.len().saturating_mul(times))?;
+    charge_times(32, items.len().saturating_mul(times))?;
     let items = (0..if items.is_empty() { 0 } else { times }).flat_map(|_| items.iter().cloned()).collect();
-    if value.is_tuple() { held::tuple(items) } else { held::list(items) }
+    if value.is_tuple() { held::tuple(items) } else { Ok(held::relisted(items)) }
 }
 
 fn remainder(a: &Value, b: &Value) -> Result<Value, Error> {
@@ -305,7 +305,7 @@ fn slice(args: &[Value]) -> Result<Value, Error> {
         return Err(fault(format!("cannot take a slice of {}", named(value))));
     }
     let items = sliced(&held::items(value)?, numbers)?;
-    if value.is_tuple() { held::tuple(items) } else { held::list(items) }
+    if value.is_tuple() { held::tuple(items) } else { Ok(held::relisted(items)) }
 }
 
 fn sliced<T: Clone>(items: &[T], [start, stop, step]: [Option<i128>; 3]) -> Result<Vec<T>, Error> {
@@ -331,7 +331,7 @@ fn sliced<T: Clone>(items: &[T], [start, stop, step]: [Option<i128>; 3]) -> Resu
 /// A list or mapping that stands in the template, made anew each time it is met.
 fn fresh(value: &Value) -> Result<Value, Error> {
     match value.kind() {
-        ValueKind::Seq => held::list(held::items(value)?),
+        ValueKind::Seq => Ok(held::relisted(held::items(value)?)),
         ValueKind::Map => held::map(held::pairs(value)?),
         _ => Ok(value.clone()),
     }

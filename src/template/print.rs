@@ -62,7 +62,7 @@ impl Paper {
             ValueKind::Bool => self.put(if value.is_true() { "True" } else { "False" }),
             ValueKind::Number if !value.is_integer() => {
                 let float = f64::try_from(value.clone())?;
-                self.put(&number::print(float))
+                self.put(&number::written(float))
             }
             ValueKind::String => self.quoted(value.as_str().unwrap_or_default()),
             ValueKind::Seq | ValueKind::Iterable => self.list(value, depth),

@@ -229,7 +229,7 @@ fn radix(spec: &Spec, whole: i128) -> String {
 fn fraction(spec: &Spec, float: f64) -> String {
     let precision = spec.precision.unwrap_or(6);
     let text = if !float.is_finite() {
-        number::print(float)
+        number::written(float)
     } else {
         match spec.kind.to_ascii_lowercase() {
             'f' => format!("{float:.precision$}"),

@@ -8,10 +8,11 @@ mod rendering;
 
 use std::sync::Arc;
 
-use super::{Scene, TemplateError, Templates, Text, Texts};
+use super::{Scene, TemplateError, Templates, Text, Texts, origin};
 use crate::format::Kinds;
 use crate::model::{Actor, DeliveryId, Event, EventId, Json, Object, Timestamp};
 use crate::problem::Problems;
+use crate::{secret, yaml};
 
 /// An event of NetBox.
 pub(super) fn event() -> Event {

@@ -39,7 +39,7 @@ pub(super) fn checked(template: &str, rendered: &str) -> Result<String, String> 
     if !matches!(scheme.as_str(), "http" | "https") {
         return Err("gives a URL whose scheme is neither http nor https".to_owned());
     }
-    let (authority, target) = rest.split_at(rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len()));
+    let (authority, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let authority = checked_authority(authority)?;
     let target = checked_target(target)?;
     let url = format!("{scheme}://{authority}{target}");
@@ -92,10 +92,9 @@ fn checked_target(target: &str) -> Result<String, String> {
     }
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let path = encoded(path, false);
-    let decoded = path.replace("%2e", ".").replace("%2E", ".");
-    // A receiver may take any of these for the end of a segment.
-    let mut segments = decoded.split(['/', '\\', ';']).flat_map(|part| part.split("%2f"));
-    if segments.any(|part| part.split("%2F").flat_map(|part| part.split("%5C")).any(is_dots)) {
+    // However a receiver decodes them, and whatever it takes for the end of a segment.
+    let decoded = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
+    if decoded.split(['/', ';']).any(|segment| matches!(segment, "." | "..")) {
         return Err("gives a URL with a `.` or `..` between slashes".to_owned());
     }
     let path = if path.is_empty() && query.is_some() { "/".to_owned() } else { path };
@@ -103,10 +102,6 @@ fn checked_target(target: &str) -> Result<String, String> {
         Some(query) => format!("{path}?{}", encoded(query, true)),
         None => path,
     })
-}
-
-fn is_dots(segment: &str) -> bool {
-    matches!(segment.to_ascii_lowercase().as_str(), "." | "..")
 }
 
 /// As Python's requests does it: what is encoded already stays, unless a `%` encodes nothing; then

@@ -9,7 +9,7 @@ use crate::yaml::nearest;
 /// How deep expressions and statements may nest.
 const DEEPEST: usize = 150;
 /// Bytes or entries that an expression without names may make.
-const LARGEST_CONSTANT: usize = 64 * 1024;
+const LARGEST_CONSTANT: usize = 4096;
 /// Filters that leave the mark of a secret as it is.
 const HARMLESS: [&str; 9] =
     ["tojson", "to_json", "urlencode", "default", "d", "string", "safe", "trim", "header_safe"];

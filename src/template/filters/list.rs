@@ -21,7 +21,7 @@ pub(super) const FILTERS: &[Entry] = &[
     ("count", &[], length),
     ("first", &[], |_, value, _| Ok(held::items(value)?.into_iter().next().unwrap_or_default())),
     ("last", &[], |_, value, _| Ok(held::items(value)?.pop().unwrap_or_default())),
-    ("list", &[], |_, value, _| held::list(held::items(value)?)),
+    ("list", &[], |_, value, _| Ok(held::relisted(held::items(value)?))),
     ("items", &[], |_, value, _| match value.is_undefined() {
         true => held::list(Vec::new()),
         false => held::list(tuples(held::pairs(value)?)),
@@ -61,7 +61,7 @@ fn reverse(_: &mut State<'_, '_>, value: &Value, _: &Args<'_>) -> Result {
     }
     let mut items = held::items(value)?;
     items.reverse();
-    held::list(items)
+    Ok(held::relisted(items))
 }
 
 fn join(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
@@ -132,7 +132,7 @@ fn sort(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
             Ok((keys.collect::<Result<_>>()?, item))
         })
         .collect::<Result<_>>()?;
-    held::list(sorted_by(keyed, args.flag("reverse", false))?)
+    Ok(held::relisted(sorted_by(keyed, args.flag("reverse", false))?))
 }
 
 fn dictsort(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
@@ -160,7 +160,7 @@ fn unique(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
             kept.push(item);
         }
     }
-    held::list(kept)
+    Ok(held::relisted(kept))
 }
 
 /// The same text for values that are equal.

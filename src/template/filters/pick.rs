@@ -70,5 +70,5 @@ fn pick(
             picked.push(item);
         }
     }
-    held::list(picked)
+    Ok(held::relisted(picked))
 }

@@ -73,14 +73,23 @@ fn wordwrap(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
         return Err(fault("`wordwrap` needs a width"));
     }
     let between = args.text("wrapstring")?.unwrap_or("\n");
-    charge_times(64, text.len() / 8)?;
-    let paragraphs: Vec<Vec<String>> =
-        lines(&text, false).into_iter().map(|line| wrap.wrapped(line)).collect();
-    let count: usize = paragraphs.iter().map(|lines| lines.len() + 1).sum();
-    charge_times(between.len(), count)?;
-    charge(text.len())?;
-    let paragraphs: Vec<String> = paragraphs.into_iter().map(|lines| lines.join(between)).collect();
-    Ok(paragraphs.join(between).into())
+    let mut out = String::new();
+    for (index, paragraph) in lines(&text, false).into_iter().enumerate() {
+        let letters: Vec<char> = paragraph.chars().collect();
+        charge_times(8, letters.len())?;
+        let wrapped = wrap.wrapped(&letters)?;
+        // A paragraph without words is an empty line.
+        for (number, (start, end)) in wrapped.into_iter().chain([(0, 0)]).enumerate() {
+            let ends = start == end;
+            if (number == 0 && index > 0) || (number > 0 && !ends) {
+                charge(between.len())?;
+                out.push_str(between);
+            }
+            out.extend(letters.get(start..end).unwrap_or_default());
+        }
+    }
+    charge(out.len())?;
+    Ok(out.into())
 }
 
 struct Wrap {
@@ -89,46 +98,53 @@ struct Wrap {
     hyphens: bool,
 }
 
+/// A part of a paragraph: where it starts and ends.
+type Part = (usize, usize);
+
 impl Wrap {
     /// One paragraph as lines, each as full as it can be.
-    fn wrapped(&self, paragraph: &str) -> Vec<String> {
-        let mut pieces: Vec<Vec<char>> = pieces(paragraph, self.hyphens);
+    fn wrapped(&self, paragraph: &[char]) -> Result<Vec<Part>> {
+        let is_blank = |(start, end): &Part| {
+            paragraph.get(*start..*end).unwrap_or_default().iter().all(|letter| letter.is_whitespace())
+        };
+        let mut pieces = pieces(paragraph, self.hyphens);
+        charge_times(16, pieces.len())?;
         pieces.reverse();
-        let mut lines: Vec<String> = Vec::new();
+        let mut lines = Vec::new();
         while !pieces.is_empty() {
-            if !lines.is_empty() && pieces.last().is_some_and(|piece| is_blank(piece)) {
-                pieces.pop();
+            if !lines.is_empty() {
+                pieces.pop_if(|piece| is_blank(piece));
             }
-            let mut line = self.line(&mut pieces);
-            if line.last().is_some_and(|piece| is_blank(piece)) {
-                line.pop();
+            charge(16)?;
+            let (start, mut end) = self.line(paragraph, &mut pieces);
+            while end > start && is_blank(&(end - 1, end)) {
+                end -= 1;
             }
-            if !line.is_empty() {
-                lines.push(line.into_iter().flatten().collect());
+            if end > start {
+                lines.push((start, end));
             }
         }
-        lines
+        Ok(lines)
     }
 
-    /// Takes what fits.
-    fn line(&self, pieces: &mut Vec<Vec<char>>) -> Vec<Vec<char>> {
-        let (mut line, mut len) = (Vec::new(), 0);
-        while let Some(piece) = pieces.pop_if(|piece| len + piece.len() <= self.width) {
-            len += piece.len();
-            line.push(piece);
+    /// Takes what fits; the next piece comes last.
+    fn line(&self, paragraph: &[char], pieces: &mut Vec<Part>) -> Part {
+        let start = pieces.last().map_or(0, |(start, _)| *start);
+        let mut end = start;
+        while let Some(piece) = pieces.pop_if(|piece| piece.1 - start <= self.width) {
+            end = piece.1;
         }
-        let Some(mut long) = pieces.pop_if(|piece| piece.len() > self.width) else { return line };
+        let Some(long) = pieces.pop_if(|piece| piece.1 - piece.0 > self.width) else { return (start, end) };
         if self.long_words {
-            let room = self.width - len;
-            let rest = long.split_off(self.cut(&long, room));
-            pieces.push(rest);
-            line.push(long);
-        } else if line.is_empty() {
-            line.push(long);
+            let room = self.width - (end - start);
+            end = long.0 + self.cut(paragraph.get(long.0..long.1).unwrap_or_default(), room);
+            pieces.push((end, long.1));
+        } else if end == start {
+            end = long.1;
         } else {
             pieces.push(long);
         }
-        line
+        (start, end)
     }
 
     /// Where to cut a word that is too long: behind its last hyphen, if that may be.
@@ -145,16 +161,10 @@ impl Wrap {
     }
 }
 
-fn is_blank(piece: &[char]) -> bool {
-    piece.iter().all(|letter| letter.is_whitespace())
-}
-
 /// White space and words in turn; words end behind hyphens between letters.
-fn pieces(text: &str, hyphens: bool) -> Vec<Vec<char>> {
-    let letters: Vec<char> = text.chars().collect();
+fn pieces(letters: &[char], hyphens: bool) -> Vec<Part> {
     let is_letter = |at: Option<usize>| {
-        at.and_then(|at| letters.get(at))
-            .is_some_and(|letter| letter.is_alphabetic() || (*letter == '_'))
+        at.and_then(|at| letters.get(at)).is_some_and(|letter| letter.is_alphabetic() || *letter == '_')
     };
     let is_hyphen = |at: Option<usize>| at.and_then(|at| letters.get(at)) == Some(&'-');
     let ends_word = |at: usize| {
@@ -164,17 +174,14 @@ fn pieces(text: &str, hyphens: bool) -> Vec<Vec<char>> {
             && (is_letter(Some(at + 2)) || (is_hyphen(Some(at + 2)) && is_letter(Some(at + 3))));
         hyphens && is_hyphen(Some(at)) && before && after
     };
-    let mut pieces: Vec<Vec<char>> = Vec::new();
-    let mut open: Option<bool> = None;
-    for (at, letter) in letters.iter().enumerate() {
-        let blank = letter.is_whitespace();
-        if open != Some(blank) {
-            pieces.push(Vec::new());
+    let (mut pieces, mut start) = (Vec::new(), 0);
+    for at in 1..=letters.len() {
+        let turns = letters.get(at).map(|letter| letter.is_whitespace())
+            != letters.get(at - 1).map(|letter| letter.is_whitespace());
+        if turns || ends_word(at - 1) {
+            pieces.push((start, at));
+            start = at;
         }
-        if let Some(piece) = pieces.last_mut() {
-            piece.push(*letter);
-        }
-        open = (!ends_word(at)).then_some(blank);
     }
     pieces
 }
