@@ -36,6 +36,7 @@ pub mod model;
 pub mod problem;
 pub mod rate;
 pub mod secret;
+mod slug;
 pub mod snapshots;
 mod units;
 pub mod yaml;

@@ -21,6 +21,20 @@ const MAX_NODES: usize = 200_000;
 pub struct Node {
     pub at: At,
     pub value: Value,
+    /// Where the lines of a text that is quoted, or has several, begin: byte of the text, and
+    /// place in the file. See [`place_of`].
+    pub lines: Vec<(usize, At)>,
+}
+
+/// Where in the file a byte of a text stands, by the text's place and its [`Node::lines`].
+pub fn place_of(at: At, lines: &[(usize, At)], text: &str, offset: usize) -> At {
+    let begun = lines.iter().rev().find(|(start, _)| *start <= offset);
+    let (start, (line, column)) = begun.copied().unwrap_or((0, at));
+    let between = text.get(start..offset).unwrap_or_default();
+    match between.rsplit_once('\n') {
+        Some((before, last)) => (line + before.matches('\n').count() + 1, last.chars().count() + 1),
+        None => (line, column + between.chars().count()),
+    }
 }
 
 /// What a node holds.
@@ -92,7 +106,8 @@ impl Node {
 
 /// Parses one document. Syntax errors, doubled keys and further documents go to `problems`.
 pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {
-    let mut builder = Builder { file, problems, anchors: HashMap::new(), nodes: 0 };
+    let source = text.lines().collect();
+    let mut builder = Builder { file, source, problems, anchors: HashMap::new(), nodes: 0 };
     let mut events = Parser::new_from_str(text);
     let mut root = None;
     loop {
@@ -110,11 +125,12 @@ pub fn parse(file: &str, text: &str, problems: &mut Problems) -> Option<Node> {
             (event, span) => root = Some(builder.node(event, &span, &mut events, 0)?),
         }
     }
-    Some(root.unwrap_or(Node { at: (1, 1), value: Value::Null }))
+    Some(root.unwrap_or(Node { at: (1, 1), value: Value::Null, lines: Vec::new() }))
 }
 
 struct Builder<'a> {
     file: &'a str,
+    source: Vec<&'a str>,
     problems: &'a mut Problems,
     anchors: HashMap<usize, Node>,
     nodes: usize,
@@ -154,8 +170,14 @@ impl Builder<'_> {
             return None;
         }
         self.nodes += 1;
+        let mut lines = Vec::new();
         let (anchor, value) = match event {
-            Event::Scalar(text, style, anchor, _) => (anchor, scalar(&text, style)),
+            Event::Scalar(text, style, anchor, _) => {
+                if style != ScalarStyle::Plain || text.contains([' ', '\n']) {
+                    lines = self.lines(&text, at, span.end.line());
+                }
+                (anchor, scalar(&text, style))
+            }
             Event::SequenceStart(anchor, _) => (anchor, Value::List(self.list(events, depth)?)),
             Event::MappingStart(anchor, _) => (anchor, Value::Map(self.map(events, depth)?)),
             Event::Alias(anchor) => {
@@ -173,11 +195,39 @@ impl Builder<'_> {
             }
             _ => (0, Value::Null),
         };
-        let node = Node { at, value };
+        let node = Node { at, value, lines };
         if anchor > 0 {
             self.anchors.insert(anchor, node.clone());
         }
         Some(node)
+    }
+
+    /// Finds the lines of a text in the file: what stands in each line of the file between its
+    /// white space comes next in the text, unless it is written with escapes.
+    fn lines(&self, text: &str, (line, column): At, end: usize) -> Vec<(usize, At)> {
+        let mut found = Vec::new();
+        let mut done = 0;
+        for number in line..=end.max(line) {
+            let Some(source) = self.source.get(number - 1) else { break };
+            let skipped = if number == line { column - 1 } else { 0 };
+            let rest: String = source.chars().skip(skipped).collect();
+            let mut content = rest.trim_start();
+            if number == line {
+                if content.starts_with(['|', '>']) {
+                    continue;
+                }
+                content = content.trim_start_matches(['"', '\'']);
+            }
+            let indent = skipped + rest.chars().count() - content.chars().count();
+            // The first word will do: the rest may hold escapes, or a comment.
+            let word = content.split_whitespace().next().unwrap_or_default().trim_end_matches(['"', '\'']);
+            let place = text.get(done..).and_then(|left| left.find(word)).filter(|_| !word.is_empty());
+            if let Some(place) = place {
+                found.push((done + place, (number, indent + 1)));
+                done += place + word.len();
+            }
+        }
+        found
     }
 
     fn list(&mut self, events: &mut Events<'_>, depth: usize) -> Option<Vec<Node>> {
@@ -441,6 +491,28 @@ mod tests {
     fn broken_yaml_is_reported_with_its_place() {
         let found = messages("a: [1, 2\nb: }");
         assert!(found[0].starts_with("f.yaml:2:"), "{found:?}");
+    }
+
+    #[test]
+    fn a_byte_of_a_text_is_found_in_the_file_however_the_text_is_written() {
+        let file = "a: |\n  one\n    two x\n\n  three\nb: >-\n  one two\n  three x\nc: \"x y\"\nd: 'x y'\ne: x y\nf: x\n  y\n";
+        let node = parse("f", file, &mut Problems::default()).unwrap();
+        for (key, word, place) in [
+            ("a", "one", (2, 3)),
+            ("a", "x", (3, 9)),
+            ("a", "three", (5, 3)),
+            ("b", "two", (7, 7)),
+            ("b", "x", (8, 9)),
+            ("c", "y", (9, 7)),
+            ("d", "y", (10, 7)),
+            ("e", "y", (11, 6)),
+            ("f", "y", (13, 3)),
+        ] {
+            let node = node.get(key).unwrap();
+            let text = node.scalar().unwrap();
+            let offset = text.find(word).unwrap();
+            assert_eq!(place_of(node.at, &node.lines, &text, offset), place, "{key}: {word}");
+        }
     }
 
     #[test]

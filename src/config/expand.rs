@@ -107,7 +107,10 @@ impl Expander<'_> {
             Value::Text(text) if text.contains("${") => {
                 let raw = std::mem::take(text);
                 node.value = match self.text(node.at, &raw) {
-                    Some(text) => typed(text),
+                    Some(text) => {
+                        node.lines = moved(&node.lines, &raw, &text);
+                        typed(text)
+                    }
                     None => {
                         self.done.broken.insert(node.at);
                         Value::Text(raw.clone())
@@ -221,6 +224,19 @@ fn read(path: &Path) -> Result<String, String> {
         Ok(_) => Ok(text),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// Where the lines begin once their text is expanded: in the same lines, since variables seldom
+/// hold any.
+fn moved(lines: &[(usize, At)], raw: &str, text: &str) -> Vec<(usize, At)> {
+    let place = |(start, at): &(usize, At)| {
+        let before = raw.get(..*start)?;
+        let number = before.matches('\n').count();
+        let column = before.rsplit_once('\n').map_or(before, |(_, last)| last).len();
+        let begun: usize = text.split_inclusive('\n').take(number).map(str::len).sum();
+        Some((begun + column, *at))
+    };
+    lines.iter().filter_map(place).collect()
 }
 
 /// A text that reads as a number or flag becomes one, so that `in_flight: ${N}` works;

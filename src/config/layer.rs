@@ -130,7 +130,8 @@ fn media_type(text: &str) -> Parsed<String> {
 fn template(r: &mut Reader<'_>, key: &'static str, cx: &mut Context<'_>) -> Option<Text> {
     let path = r.path_of(key);
     let (at, text) = cx.text(r, key)?;
-    Some(Text { file: cx.file.to_owned(), at, key: path, text })
+    let lines = r.node(key).map(|node| node.lines.clone()).unwrap_or_default();
+    Some(Text { file: cx.file.to_owned(), at, lines, key: path, text })
 }
 
 /// What templates may use as `secrets.NAME`.

@@ -24,7 +24,8 @@ pub(super) fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Given> {
     let path = r.path_of("url");
     let (at, text) = cx.text(r, "url")?;
     // URLs are not quoted in messages: many hold a token in their path.
-    match parse(cx.file, at, &path, &text) {
+    let lines = r.node("url").map(|node| node.lines.clone()).unwrap_or_default();
+    match parse(Text { file: cx.file.to_owned(), at, lines, key: path.clone(), text }) {
         Ok(target) => Some(Given { target, file: cx.file.to_owned(), at }),
         Err((message, help)) => {
             cx.problem(at, format!("`{path}` {message}"), help);
@@ -35,15 +36,14 @@ pub(super) fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Given> {
 
 type Wrong = (&'static str, &'static str);
 
-fn parse(file: &str, at: At, path: &str, text: &str) -> Result<Target, Wrong> {
-    if !["{{", "{%", "{#"].iter().any(|mark| text.contains(mark)) {
-        return fixed(text).map(Target::Fixed);
+fn parse(text: Text) -> Result<Target, Wrong> {
+    if !["{{", "{%", "{#"].iter().any(|mark| text.text.contains(mark)) {
+        return fixed(&text.text).map(Target::Fixed);
     }
-    let origin = template::origin(text);
+    let origin = template::origin(&text.text);
     if let Some(origin) = &origin {
         fixed(&origin.to_string())?;
     }
-    let text = Text { file: file.to_owned(), at, key: path.to_owned(), text: text.to_owned() };
     Ok(Target::Template { text, origin })
 }
 

@@ -4,20 +4,41 @@ use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
-use serde_json::Number;
+use serde_json::json;
 
+use super::tree;
 use crate::format::{Kinds, netbox};
 use crate::model::{DeliveryId, Event, Json};
 
-/// The names of one delivery's templates.
+/// The names that NetBox gives its templates; `context` holds what it calls otherwise.
+const NETBOX: [&str; 10] = [
+    "event",
+    "model",
+    "object_type",
+    "timestamp",
+    "username",
+    "request_id",
+    "request",
+    "data",
+    "snapshots",
+    "context",
+];
+const OWN: [&str; 3] = ["e", "delivery", "secrets"];
+
+/// All names that a template may use.
+pub(super) fn names() -> Vec<&'static str> {
+    NETBOX.into_iter().chain(OWN).collect()
+}
+
+/// The names of one delivery's templates. Each is made when a template first asks for it.
 #[derive(Debug)]
 struct Names {
     event: Arc<Event>,
-    /// The event as `e`, made when a template first asks for it: templates ask often.
-    shown: OnceLock<Value>,
-    netbox: serde_json::Map<String, Json>,
+    kinds: Kinds,
     delivery: DeliveryId,
     secrets: Value,
+    netbox: OnceLock<Arc<Json>>,
+    model: OnceLock<Value>,
 }
 
 pub(super) fn of(
@@ -28,52 +49,55 @@ pub(super) fn of(
 ) -> Value {
     Value::from_object(Names {
         event: event.clone(),
-        shown: OnceLock::new(),
-        netbox: netbox::view(event, kinds),
+        kinds: kinds.clone(),
         delivery,
         secrets: Value::from_pairs(secrets),
+        netbox: OnceLock::new(),
+        model: OnceLock::new(),
     })
+}
+
+impl Names {
+    fn netbox(&self, name: &str) -> Option<Value> {
+        let all = self.netbox.get_or_init(|| Arc::new(Json::Object(netbox::view(&self.event, &self.kinds))));
+        tree::root(all.clone()).as_object()?.get_value(&Value::from(name))
+    }
+
+    /// The normalised event, with `native`.
+    fn model(&self) -> Value {
+        let made = self.model.get_or_init(|| {
+            let mut event = serde_json::to_value(&*self.event).unwrap_or_default();
+            event["native"] = Json::clone(&self.event.native);
+            tree::root(Arc::new(event))
+        });
+        made.clone()
+    }
 }
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "e" => Some(self.shown.get_or_init(|| event(&self.event)).clone()),
-            "delivery" => Some(Value::from_pairs([("id", self.delivery.to_string())])),
+            "e" => Some(self.model()),
+            "delivery" => Some(tree::root(Arc::new(json!({"id": self.delivery})))),
             "secrets" => Some(self.secrets.clone()),
-            name => self.netbox.get(name).map(value),
+            name => self.netbox(name),
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        let names = ["e", "delivery", "secrets"].into_iter().chain(self.netbox.keys().map(String::as_str));
-        Enumerator::Values(names.map(Value::from).collect())
+        Enumerator::Values(names().into_iter().map(Value::from).collect())
     }
 }
 
-/// The normalised event, with `native`.
-fn event(event: &Event) -> Value {
-    let mut json = serde_json::to_value(event).unwrap_or_default();
-    if let Json::Object(members) = &mut json {
-        members.insert("native".to_owned(), Json::clone(&event.native));
-    }
-    value(&json)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn value(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::from(()),
-        Json::Bool(flag) => Value::from(*flag),
-        Json::Number(lexeme) => number(lexeme),
-        Json::String(text) => Value::from(text.as_str()),
-        Json::Array(items) => items.iter().map(value).collect(),
-        Json::Object(members) => {
-            Value::from_pairs(members.iter().map(|(key, member)| (key.as_str(), value(member))))
+    #[test]
+    fn every_name_that_the_dialect_gives_is_known() {
+        let event = super::super::tests::event();
+        for name in netbox::view(&event, &Kinds::default()).keys() {
+            assert!(NETBOX.contains(&name.as_str()), "{name}");
         }
     }
-}
-
-fn number(lexeme: &Number) -> Value {
-    let whole = lexeme.as_i64().map(Value::from).or_else(|| lexeme.as_u64().map(Value::from));
-    whole.or_else(|| lexeme.as_f64().map(Value::from)).unwrap_or_else(|| Value::from(lexeme.to_string()))
 }

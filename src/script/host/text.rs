@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use regex::{Regex, RegexBuilder};
 use rhai::{Array, Dynamic, Engine, ImmutableString};
-use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::cache::{Cache, MAX_TEXT};
 use super::{Given, guard, value::refuse};
 use crate::script::Limits;
 use crate::script::value::shortened;
+use crate::slug::slug;
 
 /// How much memory a compiled pattern may take, in bytes.
 const PATTERN_SIZE: usize = 1 << 20;
@@ -109,47 +109,4 @@ fn decoded(text: &str) -> Given<String> {
         .or_else(|_| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')))
         .map_err(|error| refuse(format!("base64_decode: {error}")))?;
     String::from_utf8(bytes).map_err(|_| refuse("base64_decode: the bytes are no UTF-8 text"))
-}
-
-/// Lower-case letters, digits and hyphens: `Zürich Edge #1` gives `zurich-edge-1`.
-fn slug(text: &str) -> String {
-    let mut slug = String::with_capacity(text.len());
-    for letter in text.chars().flat_map(char::to_lowercase) {
-        match plain(letter) {
-            Some(plain) => slug.push_str(plain),
-            None if letter.is_ascii_alphanumeric() => slug.push(letter),
-            None if letter.general_category_group() == GeneralCategoryGroup::Mark => {}
-            None if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
-            None => {}
-        }
-    }
-    slug.truncate(slug.trim_end_matches('-').len());
-    slug
-}
-
-/// European letters without their marks.
-fn plain(letter: char) -> Option<&'static str> {
-    Some(match letter {
-        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ā' | 'ă' | 'ą' => "a",
-        'ç' | 'ć' | 'č' | 'ĉ' | 'ċ' => "c",
-        'ď' | 'đ' | 'ð' => "d",
-        'è' | 'é' | 'ê' | 'ë' | 'ē' | 'ė' | 'ę' | 'ě' => "e",
-        'ğ' | 'ģ' => "g",
-        'ì' | 'í' | 'î' | 'ï' | 'ī' | 'į' | 'ı' => "i",
-        'ķ' => "k",
-        'ł' | 'ļ' | 'ľ' => "l",
-        'ñ' | 'ń' | 'ň' | 'ņ' => "n",
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ō' | 'ő' => "o",
-        'ř' | 'ŕ' => "r",
-        'ś' | 'š' | 'ş' | 'ș' => "s",
-        'ť' | 'ţ' | 'ț' => "t",
-        'ù' | 'ú' | 'û' | 'ü' | 'ū' | 'ů' | 'ű' | 'ų' => "u",
-        'ý' | 'ÿ' => "y",
-        'ź' | 'ż' | 'ž' => "z",
-        'æ' => "ae",
-        'œ' => "oe",
-        'ß' => "ss",
-        'þ' => "th",
-        _ => return None,
-    })
 }

@@ -1,0 +1,347 @@
+//! The walk over the syntax tree of a template.
+
+use minijinja::machinery::Span;
+use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, Expr, Macro, Spanned, Stmt};
+
+use super::{Finding, unknown_filter, unknown_method, unknown_name, unknown_test};
+use crate::yaml::nearest;
+
+/// How deep expressions and statements may nest.
+const DEEPEST: usize = 150;
+/// Bytes or entries that an expression without names may make.
+const LARGEST_CONSTANT: usize = 4096;
+/// Filters that leave the mark of a secret as it is.
+const HARMLESS: [&str; 9] =
+    ["tojson", "to_json", "urlencode", "default", "d", "string", "safe", "trim", "header_safe"];
+
+/// All that is wrong with a template.
+pub(super) fn findings(tree: &Stmt<'_>, text: &str, secrets: &[&str]) -> Vec<Finding> {
+    let mut own = Names::default();
+    own.statement(tree, 0);
+    let mut walk = Walk { text, secrets, own: &own, depth: 0, too_large: false, found: Vec::new() };
+    walk.statement(tree);
+    walk.found
+}
+
+/// The names that a template itself gives, wherever they hold, and those it asks about.
+#[derive(Default)]
+struct Names<'t> {
+    given: Vec<&'t str>,
+    asked: Vec<&'t str>,
+}
+
+impl<'t> Names<'t> {
+    fn statement(&mut self, statement: &Stmt<'t>, depth: usize) {
+        if depth > DEEPEST {
+            return;
+        }
+        match statement {
+            Stmt::ForLoop(each) => self.target(&each.target),
+            Stmt::Set(set) => self.target(&set.target),
+            Stmt::SetBlock(set) => self.target(&set.target),
+            Stmt::WithBlock(with) => with.assignments.iter().for_each(|(target, _)| self.target(target)),
+            Stmt::Macro(made) => self.defined(made),
+            Stmt::CallBlock(call) => self.defined(&call.macro_decl),
+            _ => {}
+        }
+        for body in bodies(statement) {
+            body.iter().for_each(|inner| self.statement(inner, depth + 1));
+        }
+        for expression in expressions(statement) {
+            self.questions(expression, depth);
+        }
+    }
+
+    fn defined(&mut self, made: &Macro<'t>) {
+        self.given.push(made.name);
+        made.args.iter().for_each(|arg| self.target(arg));
+    }
+
+    fn target(&mut self, target: &Expr<'t>) {
+        match target {
+            Expr::Var(name) => self.given.push(name.id),
+            Expr::List(list) => list.items.iter().for_each(|item| self.target(item)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.target(item)),
+            _ => {}
+        }
+    }
+
+    /// `name is defined` and `name|default(…)`: who asks knows that it may not be there.
+    fn questions(&mut self, expression: &Expr<'t>, depth: usize) {
+        if depth > DEEPEST {
+            return;
+        }
+        let asked = match expression {
+            Expr::Test(test) if matches!(test.name, "defined" | "undefined") => Some(&test.expr),
+            Expr::Filter(filter) if matches!(filter.name, "default" | "d") => filter.expr.as_ref(),
+            _ => None,
+        };
+        if let Some(Expr::Var(name)) = asked {
+            self.asked.push(name.id);
+        }
+        children(expression).into_iter().for_each(|child| self.questions(child, depth + 1));
+    }
+}
+
+struct Walk<'a, 't> {
+    text: &'t str,
+    secrets: &'a [&'a str],
+    own: &'a Names<'t>,
+    depth: usize,
+    /// Something was found that must not be computed.
+    too_large: bool,
+    found: Vec<Finding>,
+}
+
+impl<'t> Walk<'_, 't> {
+    fn add(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        let offset = span.start_offset as usize;
+        self.found.push(Finding { offset, message: message.into(), help: help.into() });
+    }
+
+    /// Where a word stands last in what a span covers.
+    fn word(&self, span: Span, word: &str) -> usize {
+        let (start, end) = (span.start_offset as usize, span.end_offset as usize);
+        let covered = self.text.get(start..end).unwrap_or_default();
+        start + covered.rfind(word).unwrap_or(0)
+    }
+
+    /// Goes one level down, unless that is too deep.
+    fn below(&mut self, span: Span, go: impl FnOnce(&mut Self)) {
+        if self.depth > DEEPEST {
+            if !std::mem::replace(&mut self.too_large, true) {
+                self.add(span, "nests too deeply", "give parts of it names, with `{% set … %}`");
+            }
+            return;
+        }
+        self.depth += 1;
+        go(self);
+        self.depth -= 1;
+    }
+
+    fn statement(&mut self, statement: &Stmt<'t>) {
+        let other = "templates stand alone: put the text here";
+        match statement {
+            Stmt::Include(include) => self.add(include.span(), "includes another template", other),
+            Stmt::Extends(extends) => self.add(extends.span(), "extends another template", other),
+            Stmt::Import(import) => self.add(import.span(), "imports another template", other),
+            Stmt::FromImport(import) => self.add(import.span(), "imports another template", other),
+            _ => {}
+        }
+        if !matches!(statement, Stmt::Include(_) | Stmt::Extends(_) | Stmt::Import(_) | Stmt::FromImport(_)) {
+            expressions(statement).into_iter().for_each(|expression| self.expression(expression));
+        }
+        match statement {
+            Stmt::CallBlock(block) => self.call(&block.call),
+            Stmt::Do(call) => self.call(&call.call),
+            _ => {}
+        }
+        for body in bodies(statement) {
+            for inner in body {
+                self.below(Span::default(), |walk| walk.statement(inner));
+            }
+        }
+    }
+
+    fn expression(&mut self, expression: &Expr<'t>) {
+        let span = expression.span();
+        match expression {
+            Expr::Var(name) => self.name(name.id, span, false),
+            Expr::Call(call) => return self.below(span, |walk| walk.call(call)),
+            Expr::GetAttr(attribute) if is_secrets(&attribute.expr) => return self.secret(attribute.name, span),
+            Expr::GetItem(item) if is_secrets(&item.expr) => {
+                return match item.subscript_expr.as_const() {
+                    Some(name) => self.secret(name.as_str().unwrap_or_default(), span),
+                    None => self.add(span, "looks a secret up by a name that is not known", NAMED),
+                };
+            }
+            Expr::Filter(filter) => self.filter(filter.name, filter.expr.as_ref(), &filter.args, span),
+            Expr::Test(test) => {
+                let at = self.word(span, test.name);
+                self.found.extend(unknown_test(at, test.name));
+            }
+            _ => {}
+        }
+        for child in children(expression) {
+            self.below(child.span(), |walk| walk.expression(child));
+        }
+        if let Expr::BinOp(op) = expression
+            && matches!(op.op, BinOpKind::Mul)
+        {
+            self.product(&op.left, &op.right, span);
+        }
+    }
+
+    fn name(&mut self, name: &'t str, span: Span, called: bool) {
+        if name == "secrets" && !called {
+            return self.add(span, "uses `secrets` as a whole", NAMED);
+        }
+        if self.own.asked.contains(&name) {
+            return;
+        }
+        let offset = span.start_offset as usize;
+        self.found.extend(unknown_name(offset, name, &self.own.given, called));
+    }
+
+    fn secret(&mut self, name: &str, span: Span) {
+        if !self.secrets.contains(&name) {
+            let message = format!("uses `secrets.{name}`, which the destination does not have");
+            let help = match self.secrets {
+                [] => format!("give the destination `secrets: {{ {name}: \"${{…}}\" }}`"),
+                known => nearest(name, known),
+            };
+            self.add(span, message, help);
+        }
+    }
+
+    fn filter(&mut self, name: &'t str, of: Option<&Expr<'t>>, args: &[CallArg<'t>], span: Span) {
+        let at = self.word(span, name);
+        self.found.extend(unknown_filter(at, name));
+        // Names of filters and tests that are handed on.
+        let handed = |place: usize| match args.get(place) {
+            Some(CallArg::Pos(Expr::Const(name))) => name.value.as_str().map(ToOwned::to_owned),
+            _ => None,
+        };
+        match name {
+            "map" => self.found.extend(handed(0).and_then(|name| unknown_filter(at, &name))),
+            "select" | "reject" => self.found.extend(handed(0).and_then(|name| unknown_test(at, &name))),
+            "selectattr" | "rejectattr" => {
+                self.found.extend(handed(1).and_then(|name| unknown_test(at, &name)));
+            }
+            _ if HARMLESS.contains(&name) => {}
+            _ if of.is_some_and(is_secret) => {
+                let message = format!("puts a secret through the filter `{name}`, which would not see it");
+                self.add(span, message, "secrets are filled in when the delivery is sent: write them as they are");
+            }
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, call: &Spanned<Call<'t>>) {
+        match call.identify_call() {
+            CallType::Function(name) => self.name(name, call.span(), true),
+            CallType::Method(of, name) => {
+                let at = self.word(of.span(), "") + self.after(of.span(), call.span(), name);
+                self.found.extend(unknown_method(at, name, &self.own.given));
+                self.below(of.span(), |walk| walk.expression(of));
+            }
+            CallType::Object(of) => self.below(of.span(), |walk| walk.expression(of)),
+            CallType::Block(_) => {}
+        }
+        for arg in &call.args {
+            let value = argument(arg);
+            self.below(value.span(), |walk| walk.expression(value));
+        }
+    }
+
+    /// How far behind the start of one span a word stands in another.
+    fn after(&self, of: Span, whole: Span, word: &str) -> usize {
+        let (start, end) = (of.end_offset as usize, whole.end_offset as usize);
+        let found = self.text.get(start..end).and_then(|rest| rest.find(word)).unwrap_or(0);
+        (start + found).saturating_sub(self.word(of, ""))
+    }
+
+    /// The engine computes what holds no names when it reads a template, unmetered.
+    fn product(&mut self, left: &Expr<'t>, right: &Expr<'t>, span: Span) {
+        if self.too_large {
+            return;
+        }
+        let (Some(left), Some(right)) = (left.as_const(), right.as_const()) else { return };
+        for (value, times) in [(&left, &right), (&right, &left)] {
+            let size = value.as_str().map_or_else(|| value.len(), |text| Some(text.len()));
+            let times = times.as_i64().map(|times| usize::try_from(times).unwrap_or(0));
+            if let (Some(size), Some(times)) = (size, times)
+                && size.saturating_mul(times) > LARGEST_CONSTANT
+            {
+                self.too_large = true;
+                let message = format!("repeats something to more than {LARGEST_CONSTANT} bytes or entries");
+                self.add(span, message, "no receiver wants so much");
+                return;
+            }
+        }
+    }
+}
+
+const NAMED: &str = "write `secrets.NAME`";
+
+fn is_secrets(expression: &Expr<'_>) -> bool {
+    matches!(expression, Expr::Var(name) if name.id == "secrets")
+}
+
+fn is_secret(expression: &Expr<'_>) -> bool {
+    match expression {
+        Expr::GetAttr(attribute) => is_secrets(&attribute.expr),
+        Expr::GetItem(item) => is_secrets(&item.expr),
+        Expr::Filter(filter) => filter.expr.as_ref().is_some_and(is_secret),
+        _ => false,
+    }
+}
+
+/// What a statement holds inside of it.
+fn bodies<'s, 't>(statement: &'s Stmt<'t>) -> Vec<&'s [Stmt<'t>]> {
+    match statement {
+        Stmt::Template(template) => vec![&template.children],
+        Stmt::ForLoop(each) => vec![&each.body, &each.else_body],
+        Stmt::IfCond(branch) => vec![&branch.true_body, &branch.false_body],
+        Stmt::WithBlock(with) => vec![&with.body],
+        Stmt::SetBlock(set) => vec![&set.body],
+        Stmt::AutoEscape(escape) => vec![&escape.body],
+        Stmt::FilterBlock(filter) => vec![&filter.body],
+        Stmt::Block(block) => vec![&block.body],
+        Stmt::Macro(made) => vec![&made.body],
+        Stmt::CallBlock(call) => vec![&call.macro_decl.body],
+        _ => Vec::new(),
+    }
+}
+
+/// The expressions of a statement that are looked up; what it assigns to is not.
+fn expressions<'s, 't>(statement: &'s Stmt<'t>) -> Vec<&'s Expr<'t>> {
+    match statement {
+        Stmt::EmitExpr(emit) => vec![&emit.expr],
+        Stmt::ForLoop(each) => [&each.iter].into_iter().chain(&each.filter_expr).collect(),
+        Stmt::IfCond(branch) => vec![&branch.expr],
+        Stmt::WithBlock(with) => with.assignments.iter().map(|(_, value)| value).collect(),
+        Stmt::Set(set) => vec![&set.expr],
+        Stmt::SetBlock(set) => set.filter.iter().collect(),
+        Stmt::AutoEscape(escape) => vec![&escape.enabled],
+        Stmt::FilterBlock(filter) => vec![&filter.filter],
+        Stmt::Macro(made) => made.defaults.iter().collect(),
+        Stmt::CallBlock(call) => call.macro_decl.defaults.iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The expressions of an expression.
+fn children<'e, 't>(expression: &'e Expr<'t>) -> Vec<&'e Expr<'t>> {
+    match expression {
+        Expr::Var(_) | Expr::Const(_) => Vec::new(),
+        Expr::Slice(slice) => {
+            [&slice.expr].into_iter().chain(&slice.start).chain(&slice.stop).chain(&slice.step).collect()
+        }
+        Expr::UnaryOp(op) => vec![&op.expr],
+        Expr::BinOp(op) => vec![&op.left, &op.right],
+        Expr::Compare(compare) => {
+            [&compare.expr].into_iter().chain(compare.ops.iter().map(|op| &op.expr)).collect()
+        }
+        Expr::IfExpr(branch) => {
+            [&branch.test_expr, &branch.true_expr].into_iter().chain(&branch.false_expr).collect()
+        }
+        Expr::Filter(filter) => filter.expr.iter().chain(filter.args.iter().map(argument)).collect(),
+        Expr::Test(test) => [&test.expr].into_iter().chain(test.args.iter().map(argument)).collect(),
+        Expr::GetAttr(attribute) => vec![&attribute.expr],
+        Expr::GetItem(item) => vec![&item.expr, &item.subscript_expr],
+        Expr::Call(call) => [&call.expr].into_iter().chain(call.args.iter().map(argument)).collect(),
+        Expr::List(list) => list.items.iter().collect(),
+        Expr::Tuple(tuple) => tuple.items.iter().collect(),
+        Expr::Map(map) => map.keys.iter().chain(&map.values).collect(),
+    }
+}
+
+fn argument<'e, 't>(argument: &'e CallArg<'t>) -> &'e Expr<'t> {
+    match argument {
+        CallArg::Pos(value)
+        | CallArg::Kwarg(_, value)
+        | CallArg::PosSplat(value)
+        | CallArg::KwargSplat(value) => value,
+    }
+}
