@@ -160,6 +160,8 @@ pub struct Destination {
     /// Values may hold credentials.
     pub headers: Vec<(http::HeaderName, Secret)>,
     pub headers_template: Option<Text>,
+    /// What `headers_template`, which is a preset's, does not overrule.
+    pub fixed_headers: Vec<http::HeaderName>,
     /// Instead of a format.
     pub body_template: Option<Text>,
     /// What templates may use as `secrets.NAME`; filled in when a delivery is sent.
@@ -177,7 +179,7 @@ pub struct Destination {
 }
 
 /// Where a destination's deliveries go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Target {
     Fixed(http::Uri),
     /// Every delivery carries the URL rendered for it.

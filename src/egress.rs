@@ -108,7 +108,9 @@ impl Plan {
             && a.tls.verify == b.tls.verify
             && a.url == b.url
             && a.method == b.method
+            && a.url_secret == b.url_secret
             && a.headers == b.headers
+            && a.secrets == b.secrets
             && a.sign.scheme == b.sign.scheme
             && a.sign.secrets == b.sign.secrets
             && a.timeout == b.timeout

@@ -139,7 +139,16 @@ impl Rendered {
 /// not an event that somebody called `custom`.
 fn is_custom(event: &Event) -> bool {
     let custom = event.r#type.strip_suffix(".custom") == Some(event.system.as_str());
-    custom && event.native.get("data") != Some(&event.data)
+    custom && holds(&event.data, &event.native)
+}
+
+/// Whether a document is another, or another with data that a route added.
+fn holds(data: &Json, whole: &Json) -> bool {
+    let added = || {
+        let whole = whole.as_object()?;
+        Some(whole.iter().all(|(key, value)| data.get(key) == Some(value)))
+    };
+    data == whole || (data.is_object() && added() == Some(true))
 }
 
 /// As it came: a text as a text, but one that came as JSON, or looks like it, as JSON.

@@ -175,14 +175,14 @@ fn decide(
 
 /// The event with the route's own data under what the sender told; `None`: its `data` has no keys.
 fn enriched(event: &Arc<Event>, extra: &Map<String, Json>) -> Option<Arc<Event>> {
-    let told = match &event.data {
-        Json::Object(told) => told.clone(),
-        Json::Null => Map::new(),
-        _ => return None,
-    };
+    if !matches!(event.data, Json::Object(_) | Json::Null) {
+        return None;
+    }
     let mut event = Event::clone(event);
     let mut data = extra.clone();
-    data.extend(told);
+    if let Json::Object(told) = event.data.take() {
+        data.extend(told);
+    }
     event.data = Json::Object(data);
     Some(Arc::new(event))
 }
@@ -330,7 +330,7 @@ impl Run<'_> {
         let (to, id) = (&outlet.settings, DeliveryId::new(self.now));
         let scene = outlet.templates.as_ref().map(|all| (all, all.scene(self.event, &to.kinds, id)));
         let scene = scene.as_ref().map(|(templates, scene)| (*templates, scene));
-        let said = content(scene)?;
+        let mut said = content(scene)?;
         let (url, mut headers) = match scene {
             Some((templates, scene)) => (
                 templates.url(scene).map_err(template_failure)?,
@@ -338,7 +338,11 @@ impl Run<'_> {
             ),
             None => (None, Vec::new()),
         };
-        let content_type = said.content_type.or_else(|| take(&mut headers, "content-type"));
+        headers.retain(|(name, _)| {
+            to.fixed_headers.iter().all(|fixed| !fixed.as_str().eq_ignore_ascii_case(name))
+        });
+        let content_type = said.content_type.or_else(|| take(&mut said.headers, "content-type"));
+        let content_type = content_type.or_else(|| take(&mut headers, "content-type"));
         let content_type = content_type.or_else(|| to.content_type.clone()).unwrap_or(said.usual_type);
         headers.retain(|(name, _)| said.headers.iter().all(|(known, _)| !known.eq_ignore_ascii_case(name)));
         headers.extend(said.headers);

@@ -6,7 +6,7 @@ use std::fmt;
 
 use http::Uri;
 
-pub use mark::{fill, is_name, mark, masked};
+pub use mark::{fill, is_marked, is_name, mark, masked};
 
 /// What is shown in place of a secret.
 pub const REDACTED: &str = "[redacted]";

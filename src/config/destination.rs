@@ -14,7 +14,7 @@ use crate::format::Format;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
-use crate::yaml::{At, Key, Node, Reader};
+use crate::yaml::{At, Key, Node, Reader, Value};
 
 /// Reads one destination; `None`: without a URL there is nothing to keep.
 pub(super) fn read(
@@ -28,17 +28,16 @@ pub(super) fn read(
     let r = &mut reader;
     let preset = presets.of(r, cx);
     let own = Layer::read(r, cx);
-    let has_url = r.entries().iter().any(|(key, _)| key.name == "url");
+    let has_url = r.node("url").is_some_and(|node| node.value != Value::Null);
     // Of a preset that is wrong or not known, it is not known whether it has a URL.
-    let named = r.entries().iter().any(|(key, _)| key.name == "preset");
-    let may_have_url = preset.as_ref().map_or(named, |preset| preset.layer.url.is_some());
+    let may_have_url = preset.as_ref().map_or(true, |preset| preset.layer.url.is_some());
     if !has_url && !may_have_url {
         r.missing("url", "where shall deliveries go, such as `https://awx.example.com/hook`?", cx.problems);
     }
     let reported_empty = sign::reported_empty(r);
     let path = r.path_of("sign");
     reader.finish(cx.problems);
-    let unread = named && preset.is_none();
+    let unread = preset.is_err();
     let preset = preset.unwrap_or_default();
     let mut layer = own.over(preset.layer.clone());
     preset.check(&format!("destinations.{}", key.name), node, &mut layer, cx);
@@ -60,6 +59,7 @@ pub(super) fn read(
         content_type: layer.content_type,
         headers: layer.headers,
         headers_template: layer.headers_template,
+        fixed_headers: layer.fixed_headers,
         body_template: layer.body_template,
         secrets: layer.secrets,
         timeout: layer.timeout.unwrap_or(Duration::from_secs(20)),
@@ -94,6 +94,7 @@ fn signer(
 ) -> Signer {
     let sign = sign.unwrap_or_default();
     let list: &[(At, Secret)] = sign.secrets.as_deref().unwrap_or_default();
+    let named = sign.named;
     let mut scheme = sign.scheme.unwrap_or_else(|| format.usual_scheme());
     if list.is_empty() && sign.required == Some(false) && !reported_empty {
         scheme = Scheme::None;
@@ -107,11 +108,14 @@ fn signer(
         );
     }
     if scheme == Scheme::None && !list.is_empty() {
-        cx.problem(
-            at,
-            format!("`{path}` has secrets, but its scheme none uses none"),
-            "remove one of the two",
-        );
+        let (why, help) = match named {
+            true => ("its scheme none uses none", "remove one of the two"),
+            false => (
+                "its format or preset sends unsigned",
+                "name a scheme, such as `sign: { scheme: standard-webhooks, secrets: […] }`",
+            ),
+        };
+        cx.problem(at, format!("`{path}` has secrets, but {why}"), help);
     }
     if !sign.wrong {
         sign::check_keys(&scheme, list, cx);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::context::Context;
@@ -31,6 +32,8 @@ pub(super) struct Layer {
     pub content_type: Option<String>,
     pub headers: Vec<(HeaderName, Secret)>,
     pub headers_template: Option<Text>,
+    /// Of the destination's own headers, those that its preset's template does not overrule.
+    pub fixed_headers: Vec<HeaderName>,
     pub body_template: Option<Text>,
     pub secrets: BTreeMap<String, Secret>,
     pub timeout: Option<Duration>,
@@ -45,7 +48,7 @@ pub(super) struct Layer {
 impl Layer {
     pub fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Self {
         on_newer(r, cx);
-        let layer = Self {
+        let mut layer = Self {
             url: target::read(r, cx),
             url_secret: cx.flag(r, "url_secret"),
             format: format(r, cx),
@@ -55,6 +58,7 @@ impl Layer {
             content_type: cx.value(r, "content_type", "a media type such as application/json", media_type),
             headers: headers::read(r, cx),
             headers_template: template(r, "headers_template", cx),
+            fixed_headers: Vec::new(),
             body_template: template(r, "body_template", cx),
             secrets: secrets(r, cx),
             timeout: cx.value(r, "timeout", DURATION, units::some_time),
@@ -65,11 +69,21 @@ impl Layer {
             rate: cx.value(r, "rate", RATE, units::rate),
             tls: r.section("tls", cx.problems).map(|section| tls::read(section, cx)),
         };
+        layer.name_content_type();
         if let (Some(_), Some(template)) = (layer.format, &layer.body_template) {
             let message = format!("`{}` and `format` exclude each other", template.key);
             cx.problem(template.at, message, "a body comes from one of them: remove the other");
         }
         layer
+    }
+
+    /// What a request's content type is has one place, whatever says it.
+    fn name_content_type(&mut self) {
+        let place = self.headers.iter().position(|(name, _)| *name == CONTENT_TYPE);
+        if let Some(place) = place {
+            let (_, value) = self.headers.remove(place);
+            self.content_type.get_or_insert_with(|| value.expose().to_owned());
+        }
     }
 
     /// This layer's keys where it has them, else those of the one below; headers and secrets of
@@ -81,6 +95,11 @@ impl Layer {
             true => (self.format, self.body_template, None),
             false => (below.format, below.body_template, below.content_type),
         };
+        let mut fixed_headers = Vec::new();
+        if self.headers_template.is_none() && below.headers_template.is_some() {
+            fixed_headers.extend(self.headers.iter().map(|(name, _)| name.clone()));
+            fixed_headers.extend(self.content_type.is_some().then_some(CONTENT_TYPE));
+        }
         let mut headers = below.headers;
         headers.retain(|(name, _)| self.headers.iter().all(|(own, _)| own != name));
         headers.extend(self.headers);
@@ -96,6 +115,7 @@ impl Layer {
             content_type: self.content_type.or(content_type),
             headers,
             headers_template: self.headers_template.or(below.headers_template),
+            fixed_headers,
             body_template,
             secrets,
             timeout: self.timeout.or(below.timeout),

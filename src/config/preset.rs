@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::Target;
 use super::context::Context;
 use super::destination;
 use super::layer::Layer;
@@ -27,13 +28,23 @@ pub(super) struct Preset {
     needs: Vec<(String, String)>,
 }
 
+/// What is wrong with a preset has been told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reported;
+
 impl Presets {
-    /// What the preset that a destination names gives it.
-    pub fn of(&mut self, r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Preset> {
+    /// What the preset that a destination names gives it; nothing, where it names none.
+    ///
+    /// # Errors
+    /// The preset is wrong or not known, which has been reported.
+    pub fn of(&mut self, r: &mut Reader<'_>, cx: &mut Context<'_>) -> Result<Preset, Reported> {
         let path = r.path_of("preset");
-        let (at, name) = cx.text(r, "preset")?;
+        let given = r.node("preset").is_some_and(|node| node.value != Value::Null);
+        let Some((at, name)) = cx.text(r, "preset") else {
+            return if given { Err(Reported) } else { Ok(Preset::default()) };
+        };
         if let Some(known) = self.read.get(&name) {
-            return known.clone();
+            return known.clone().ok_or(Reported);
         }
         let preset = match preset::find(cx.dir, &name) {
             Ok(Some(file)) => {
@@ -49,7 +60,7 @@ impl Presets {
                 let help = format!("{help}; presets of your own lie in presets/NAME.yaml beside the config");
                 cx.problem(at, format!("`{path}` does not know `{shown}`"), help);
                 // Told again wherever else it stands.
-                return None;
+                return Err(Reported);
             }
             Err(why) => {
                 cx.problem(at, why, "save the preset as a readable file");
@@ -57,7 +68,7 @@ impl Presets {
             }
         };
         self.read.insert(name, preset.clone());
-        preset
+        preset.ok_or(Reported)
     }
 }
 
@@ -120,14 +131,18 @@ impl Preset {
     /// Reports the secrets that the preset needs and the destination does not have, unless
     /// templates of its own made them superfluous.
     pub fn check(&self, destination: &str, own: &Node, layer: &mut Layer, cx: &mut Context<'_>) {
-        let templates = [&layer.body_template, &layer.headers_template];
-        if templates.into_iter().flatten().all(|template| template.file != self.file) {
-            return;
-        }
+        let url = match layer.url.as_ref().map(|url| &url.target) {
+            Some(Target::Template { text, .. }) => Some(text),
+            _ => None,
+        };
+        let templates = [url, layer.body_template.as_ref(), layer.headers_template.as_ref()];
+        let ours = templates.into_iter().flatten().filter(|template| template.file == self.file);
+        let texts: Vec<String> = ours.map(|template| template.text.clone()).collect();
+        let uses = |name: &str| texts.iter().any(|text| text.contains(&format!("secrets.{name}")));
         let Some(named) = own.get("preset").map(|node| node.at) else { return };
         let given = own.get("secrets");
         for (name, what) in &self.needs {
-            if layer.secrets.contains_key(name) {
+            if layer.secrets.contains_key(name) || !uses(name) {
                 continue;
             }
             // One that is there and wrong has been reported.

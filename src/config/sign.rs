@@ -22,19 +22,26 @@ pub(super) struct Sign {
     pub secrets: Option<Vec<(At, Secret)>>,
     /// `false`: unsigned while there are no secrets.
     pub required: Option<bool>,
+    /// Whether the destination itself names the scheme, and not its preset.
+    pub named: bool,
 }
 
 /// What one layer says, and where it says nothing, what the layer below says.
 pub(super) fn over(own: Option<Sign>, below: Option<Sign>) -> Option<Sign> {
     let (own, below) = match (own, below) {
         (Some(own), Some(below)) => (own, below),
-        (own, below) => return own.or(below),
+        (own, below) => {
+            let below = below.map(|below| Sign { named: false, ..below });
+            return own.or(below);
+        }
     };
     Some(Sign {
+        named: own.named,
         wrong: own.wrong || below.wrong,
-        scheme: own.scheme.or(below.scheme),
+        scheme: own.scheme.clone().or(below.scheme),
         secrets: own.secrets.or(below.secrets),
-        required: own.required.or(below.required),
+        // Who names a scheme means to sign.
+        required: own.required.or(if own.scheme.is_some() { None } else { below.required }),
     })
 }
 
@@ -58,7 +65,7 @@ pub(super) fn read(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Sign
     match node.scalar() {
         Some(name) => {
             let scheme = short(&path, node, &name, cx);
-            Some(Sign { wrong: scheme.is_none(), scheme, secrets: None, required: None })
+            Some(Sign { wrong: scheme.is_none(), scheme, secrets: None, required: None, named: true })
         }
         None => Some(long(Reader::new(cx.file, path, node, cx.problems)?, cx)),
     }
@@ -105,7 +112,7 @@ fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
         }
         Some(_) => custom(r, cx).map(Scheme::Custom),
         None => {
-            only_for_custom(r, "standard-webhooks", cx);
+            only_for_custom(r, "another", cx);
             None
         }
     };
@@ -113,7 +120,7 @@ fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
     let secrets = cx.secrets(r, "secrets");
     let required = cx.flag(r, "required");
     reader.finish(cx.problems);
-    Sign { scheme, wrong, secrets, required }
+    Sign { named: scheme.is_some(), scheme, wrong, secrets, required }
 }
 
 fn only_for_custom(r: &mut Reader<'_>, scheme: &str, cx: &mut Context<'_>) {

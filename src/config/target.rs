@@ -1,5 +1,6 @@
 //! `url:` of a destination: fixed, or a template.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use http::Uri;
@@ -116,6 +117,15 @@ impl Target {
     /// Whether connections may need TLS.
     pub fn may_be_https(&self) -> bool {
         self.origin().is_none_or(|origin| origin.scheme_str() == Some("https"))
+    }
+}
+
+/// Paths and queries hold tokens at times.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin =
+            self.origin().and_then(Uri::authority).map_or("{{ … }}", |authority| authority.as_str());
+        f.debug_tuple("Target").field(&origin).finish()
     }
 }
 

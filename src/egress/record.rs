@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderMap, Uri};
 use tokio::time::Instant;
 use tower::{BoxError, Service};
 
@@ -97,7 +97,7 @@ fn answered(mut attempt: Attempt, answer: &Answer, destination: &Destination, no
     };
     attempt.status = Some(answer.status);
     attempt.response_excerpt = excerpt(&answer.excerpt, destination);
-    let location = text(&answer.headers, LOCATION);
+    let location = text(&answer.headers, LOCATION).map(|to| pointed_to(&to, destination));
     match Failure::of_status(answer.status, location.as_deref()) {
         None => Tried { attempt, retry_after: None },
         Some(failure) => {
@@ -105,6 +105,19 @@ fn answered(mut attempt: Attempt, answer: &Answer, destination: &Destination, no
             let retry_after = asked.and_then(|asked| schedule::retry_after(&asked, now));
             Tried { attempt: blame(attempt, failure), retry_after }
         }
+    }
+}
+
+/// Where a redirect points; its path and query often repeat those of the URL that was asked.
+fn pointed_to(location: &str, destination: &Destination) -> String {
+    let keeps_secrets = destination.url_secret || !destination.secrets.is_empty();
+    match location.parse::<Uri>() {
+        Ok(url) if !keeps_secrets => destination.shown(&url),
+        Ok(url) => match (url.scheme_str(), url.authority()) {
+            (Some(scheme), Some(authority)) => format!("{scheme}://{}/{REDACTED}", authority.host()),
+            _ => REDACTED.to_owned(),
+        },
+        Err(_) => REDACTED.to_owned(),
     }
 }
 

@@ -10,8 +10,11 @@ use http::Uri;
 use super::classify::Unusable;
 use crate::config::{Destination, Target};
 use crate::model::Delivery;
-use crate::secret::{fill, masked};
+use crate::secret::{fill, is_marked, masked};
 use crate::template::origin_of;
+
+/// Later deliveries of the object wait behind this one.
+const AGAIN: &str = "no further attempt can mend it: cancel it, then replay its receipt";
 
 /// Where a text stands decides how a secret in it is written.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +32,7 @@ pub(super) fn url(destination: &Destination, delivery: &Delivery) -> Result<Uri,
         (Target::Fixed(url), _) => return Ok(url.clone()),
         (Target::Template { .. }, None) => {
             let error = "the delivery was made before the destination's URL became a template";
-            return Err(Unusable::new(error, "replay its receipt"));
+            return Err(Unusable::new(error, AGAIN));
         }
         (Target::Template { origin, .. }, Some(_)) => origin,
     };
@@ -39,7 +42,7 @@ pub(super) fn url(destination: &Destination, delivery: &Delivery) -> Result<Uri,
     })?;
     if origin.as_ref().is_some_and(|origin| origin_of(origin) != origin_of(&url)) {
         let error = "the delivery was rendered for another host than the destination has now";
-        return Err(Unusable::new(error, "replay its receipt"));
+        return Err(Unusable::new(error, AGAIN));
     }
     Ok(url)
 }
@@ -47,6 +50,9 @@ pub(super) fn url(destination: &Destination, delivery: &Delivery) -> Result<Uri,
 /// The body as it leaves.
 pub(super) fn body(destination: &Destination, delivery: &Delivery) -> Result<Bytes, Unusable> {
     let Ok(text) = std::str::from_utf8(&delivery.body) else { return Ok(delivery.body.clone()) };
+    if !is_marked(text, delivery.id) {
+        return Ok(delivery.body.clone());
+    }
     let place = match delivery.content_type.to_ascii_lowercase() {
         kind if kind.contains("json") => Place::Json,
         kind if kind.contains("x-www-form-urlencoded") => Place::Form,

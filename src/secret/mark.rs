@@ -15,6 +15,11 @@ pub fn mark(name: &str, delivery: DeliveryId) -> String {
     format!("{EDGE}{name}~{delivery}{EDGE}")
 }
 
+/// Whether a text has marks of a delivery.
+pub fn is_marked(text: &str, delivery: DeliveryId) -> bool {
+    text.contains(&format!("~{delivery}{EDGE}"))
+}
+
 /// Replaces the marks of one delivery. The error is the name that has no value.
 pub fn fill<'t>(
     text: &'t str,

@@ -103,7 +103,8 @@ fn readable(text: &str) -> Result<(), Finding> {
 fn fragment(text: &str) -> Option<Finding> {
     let mut offset = 0;
     for part in text.split_inclusive('}') {
-        let literal = part.find("{{").or_else(|| part.find("{%")).or_else(|| part.find("{#")).unwrap_or(part.len());
+        let literal =
+            part.find("{{").or_else(|| part.find("{%")).or_else(|| part.find("{#")).unwrap_or(part.len());
         if let Some(at) = part.get(..literal)?.find('#') {
             return Some(Finding {
                 offset: offset + at,

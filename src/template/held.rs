@@ -221,11 +221,9 @@ pub(super) fn pairs(value: &Value) -> Result<Vec<(Value, Value)>, Error> {
 /// Python iterates over texts, lists, mappings and what is undefined, but not over nothing.
 pub(super) fn iterable(value: &Value) -> Result<(), Error> {
     match value.kind() {
-        ValueKind::Undefined
-        | ValueKind::String
-        | ValueKind::Seq
-        | ValueKind::Map
-        | ValueKind::Iterable => Ok(()),
+        ValueKind::Undefined | ValueKind::String | ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            Ok(())
+        }
         _ => Err(fault(format!("cannot go through {}", named(value)))),
     }
 }

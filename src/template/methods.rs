@@ -25,7 +25,12 @@ const TEXT: &[(&str, Parameters, OfText)] = &[
     ("strip", &["chars"], |text, args| Ok(trimmed(text, args.text("chars")?).into())),
     ("lstrip", &["chars"], |text, args| {
         let bare = trimmed(text, args.text("chars")?);
-        Ok(text.find(bare).and_then(|at| text.get(at..)).filter(|_| !bare.is_empty()).unwrap_or_default().into())
+        Ok(text
+            .find(bare)
+            .and_then(|at| text.get(at..))
+            .filter(|_| !bare.is_empty())
+            .unwrap_or_default()
+            .into())
     }),
     ("rstrip", &["chars"], |text, args| {
         let bare = trimmed(text, args.text("chars")?);
@@ -33,7 +38,8 @@ const TEXT: &[(&str, Parameters, OfText)] = &[
         Ok(text.get(..end).unwrap_or_default().into())
     }),
     ("replace", &["old", "new", "count"], |text, args| {
-        replaced(text, args.need_text("old")?, args.need_text("new")?, args.whole("count", -1)?).map(Value::from)
+        replaced(text, args.need_text("old")?, args.need_text("new")?, args.whole("count", -1)?)
+            .map(Value::from)
     }),
     ("split", &["sep", "maxsplit"], |text, args| {
         split(text, args.text("sep")?, args.whole("maxsplit", -1)?, false)
@@ -60,18 +66,15 @@ const TEXT: &[(&str, Parameters, OfText)] = &[
     ("join", &["items"], |text, args| {
         let mut out = String::new();
         for (index, item) in held::items(args.need("items")?)?.iter().enumerate() {
-            let item = item
-                .as_str()
-                .ok_or_else(|| fault(format!("`join` joins texts, not {}", named(item))))?;
+            let item =
+                item.as_str().ok_or_else(|| fault(format!("`join` joins texts, not {}", named(item))))?;
             charge(text.len() + item.len())?;
             out.push_str(if index > 0 { text } else { "" });
             out.push_str(item);
         }
         Ok(out.into())
     }),
-    ("startswith", &["prefix"], |text, args| {
-        any(args.need("prefix")?, |prefix| text.starts_with(prefix))
-    }),
+    ("startswith", &["prefix"], |text, args| any(args.need("prefix")?, |prefix| text.starts_with(prefix))),
     ("endswith", &["suffix"], |text, args| any(args.need("suffix")?, |suffix| text.ends_with(suffix))),
     ("removeprefix", &["prefix"], |text, args| {
         Ok(text.strip_prefix(args.need_text("prefix")?).unwrap_or(text).into())
@@ -105,9 +108,7 @@ const TEXT: &[(&str, Parameters, OfText)] = &[
     ("ljust", &["width", "fill"], |text, args| {
         Ok(format!("{text}{}", filled(room(text, args)?, fill(args)?)?).into())
     }),
-    ("rjust", &["width", "fill"], |text, args| {
-        Ok((filled(room(text, args)?, fill(args)?)? + text).into())
-    }),
+    ("rjust", &["width", "fill"], |text, args| Ok((filled(room(text, args)?, fill(args)?)? + text).into())),
     ("zfill", &["width"], |text, args| {
         let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
         Ok(format!("{sign}{}{digits}", filled(room(text, args)?, '0')?).into())
@@ -162,7 +163,11 @@ const LIST: &[(&str, Parameters, OfValue)] = &[
 const MAP: &[(&str, Parameters, OfValue)] = &[
     ("get", &["key", "default"], |map, args| {
         let found = map.get_item(args.need("key")?)?;
-        Ok(if found.is_undefined() { args.get("default").cloned().unwrap_or_else(|| ().into()) } else { found })
+        Ok(if found.is_undefined() {
+            args.get("default").cloned().unwrap_or_else(|| ().into())
+        } else {
+            found
+        })
     }),
     ("keys", &[], |map, _| held::list(held::pairs(map)?.into_iter().map(|(key, _)| key).collect())),
     ("values", &[], |map, _| held::list(held::pairs(map)?.into_iter().map(|(_, value)| value).collect())),
@@ -223,11 +228,13 @@ pub(super) fn call(
         Some(Args::bind(name, parameters, given).and_then(|args| call(value, &args)))
     };
     let result = match value.kind() {
-        ValueKind::String => TEXT.iter().find(|(name, ..)| *name == method).map(|(name, parameters, call)| {
-            let text = value.as_str().unwrap_or_default();
-            charge(text.len())?;
-            call(text, &Args::bind(name, parameters, given)?)
-        }),
+        ValueKind::String => {
+            TEXT.iter().find(|(name, ..)| *name == method).map(|(name, parameters, call)| {
+                let text = value.as_str().unwrap_or_default();
+                charge(text.len())?;
+                call(text, &Args::bind(name, parameters, given)?)
+            })
+        }
         ValueKind::Seq | ValueKind::Iterable => of_value(LIST),
         ValueKind::Map => of_value(MAP),
         _ => None,
@@ -250,11 +257,8 @@ fn titled(text: &str) -> String {
 }
 
 fn swapped(letter: char) -> char {
-    let other = if letter.is_lowercase() {
-        letter.to_uppercase().next()
-    } else {
-        letter.to_lowercase().next()
-    };
+    let other =
+        if letter.is_lowercase() { letter.to_uppercase().next() } else { letter.to_lowercase().next() };
     other.unwrap_or(letter)
 }
 

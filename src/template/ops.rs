@@ -37,9 +37,7 @@ const OPERATORS: [(&str, Operator); 25] = [
     ("item", |args| two(args, item)),
     ("list", |args| held::list(args.to_vec())),
     ("tuple", |args| held::tuple(args.to_vec())),
-    ("map", |args| {
-        held::map(args.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
-    }),
+    ("map", |args| held::map(args.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())),
     ("fresh", |args| args.iter().map(fresh).next().unwrap_or_else(missing)),
     ("each", |args| args.iter().map(each).next().unwrap_or_else(missing)),
     ("stored", |args| args.iter().map(stored).next().unwrap_or_else(missing)),
@@ -142,9 +140,7 @@ pub(super) fn arithmetic(operator: &'static str, a: &Value, b: &Value) -> Result
     }
     match (x, y, operator) {
         (Num::Int(x), Num::Int(y), "+" | "-" | "*" | "//" | "%") => whole(operator, x, y),
-        (Num::Int(x), Num::Int(y), "**") if y >= 0 => {
-            u32::try_from(y).ok().and_then(|y| x.checked_pow(y))
-        }
+        (Num::Int(x), Num::Int(y), "**") if y >= 0 => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)),
         _ => return floating(operator, x.float(), y.float()),
     }
     .map(number::int)

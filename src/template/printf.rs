@@ -82,7 +82,9 @@ pub(super) fn percent(pattern: &str, args: &[Value]) -> Result<String, Error> {
         }
         let value = match named_arg {
             Some(value) => value,
-            None => next.next().cloned().ok_or_else(|| fault("a pattern asks for more values than it gets"))?,
+            None => {
+                next.next().cloned().ok_or_else(|| fault("a pattern asks for more values than it gets"))?
+            }
         };
         let text = percent_value(&spec, &value)?;
         charge(text.len())?;

@@ -32,6 +32,7 @@ pub fn destination(url: &str, edit: impl FnOnce(&mut Destination)) -> Arc<Destin
         content_type: None,
         headers: Vec::new(),
         headers_template: None,
+        fixed_headers: Vec::new(),
         body_template: None,
         secrets: std::collections::BTreeMap::new(),
         timeout: Duration::from_secs(20),

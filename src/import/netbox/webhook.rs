@@ -138,6 +138,7 @@ fn error(text: &Text, secrets: &[&str]) -> Option<String> {
     let text = crate::template::Text {
         file: String::new(),
         at: (1, 1),
+        lines: Vec::new(),
         key: "it".to_owned(),
         text: text.as_str().replace("$${", "${"),
     };

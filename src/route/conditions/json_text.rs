@@ -53,6 +53,6 @@ impl Origin {
             }
             other => other,
         };
-        Node { at: self.place(node.at), value }
+        Node { at: self.place(node.at), value, lines: Vec::new() }
     }
 }

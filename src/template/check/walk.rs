@@ -148,7 +148,9 @@ impl<'t> Walk<'_, 't> {
         match expression {
             Expr::Var(name) => self.name(name.id, span, false),
             Expr::Call(call) => return self.below(span, |walk| walk.call(call)),
-            Expr::GetAttr(attribute) if is_secrets(&attribute.expr) => return self.secret(attribute.name, span),
+            Expr::GetAttr(attribute) if is_secrets(&attribute.expr) => {
+                return self.secret(attribute.name, span);
+            }
             Expr::GetItem(item) if is_secrets(&item.expr) => {
                 return match item.subscript_expr.as_const() {
                     Some(name) => self.secret(name.as_str().unwrap_or_default(), span),
@@ -211,7 +213,11 @@ impl<'t> Walk<'_, 't> {
             _ if HARMLESS.contains(&name) => {}
             _ if of.is_some_and(is_secret) => {
                 let message = format!("puts a secret through the filter `{name}`, which would not see it");
-                self.add(span, message, "secrets are filled in when the delivery is sent: write them as they are");
+                self.add(
+                    span,
+                    message,
+                    "secrets are filled in when the delivery is sent: write them as they are",
+                );
             }
             _ => {}
         }

@@ -101,7 +101,8 @@ fn a_template_too_large_or_too_deep_is_told_and_harms_nobody() {
 
 #[test]
 fn a_template_of_a_block_in_yaml_is_told_at_its_line_and_column() {
-    let config = "destinations:\n  tool:\n    body_template: |\n      {\n        \"a\": {{ dta.x }}\n      }\n";
+    let config =
+        "destinations:\n  tool:\n    body_template: |\n      {\n        \"a\": {{ dta.x }}\n      }\n";
     let node = yaml::parse("config.yaml", config, &mut Problems::default()).unwrap();
     let node = node.get("destinations").and_then(|node| node.get("tool")?.get("body_template")).unwrap();
     let text = Text {
