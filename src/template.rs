@@ -96,8 +96,13 @@ impl Templates {
         let all = [(URL, texts.url), (HEADERS, texts.headers), (BODY, texts.body)];
         let before = problems.len();
         for (name, text) in all {
-            if let Some(text) = text {
-                check::template(name, text, texts.secrets, problems);
+            let Some(text) = text else { continue };
+            // As when rendering: a reload must not end the gateway.
+            if catch_unwind(AssertUnwindSafe(|| check::template(name, text, texts.secrets, problems)))
+                .is_err()
+            {
+                let message = format!("`{}` made the template engine fail; please report it", text.key);
+                problems.add(&text.file, Some(text.at), message);
             }
         }
         let any = all.iter().any(|(_, text)| text.is_some());

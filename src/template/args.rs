@@ -48,7 +48,8 @@ impl<'a> Args<'a> {
     }
 
     fn bind_names(&mut self, kwargs: &Value, star: bool) -> Result<(), Error> {
-        for (key, value) in kwargs.as_object().and_then(|object| object.try_iter_pairs()).into_iter().flatten()
+        for (key, value) in
+            kwargs.as_object().and_then(|object| object.try_iter_pairs()).into_iter().flatten()
         {
             let name = key.as_str().unwrap_or_default();
             match self.place(name).and_then(|place| self.bound.get_mut(place)) {

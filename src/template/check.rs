@@ -3,6 +3,8 @@
 //! Walks the engine's syntax tree. What a template may use is known beforehand (names, filters,
 //! tests, functions, methods, secrets), so a typo need not wait for its event.
 
+mod names;
+mod parts;
 mod walk;
 
 use minijinja::Error;
@@ -12,8 +14,8 @@ use super::{HEADERS, Text, URL, context, engine, filters, functions, headers, me
 use crate::problem::Problems;
 use crate::yaml::nearest;
 
-/// Bytes of a template.
-const LONGEST: usize = 64 * 1024;
+/// Bytes of a template; the engine counts columns up to 65,535.
+const LONGEST: usize = 60_000;
 /// Tokens between `{{` and `}}`: expressions are walked and dropped by recursion.
 const LARGEST: usize = 1500;
 
@@ -103,7 +105,8 @@ fn readable(text: &str) -> Result<(), Finding> {
 fn fragment(text: &str) -> Option<Finding> {
     let mut offset = 0;
     for part in text.split_inclusive('}') {
-        let literal = part.find("{{").or_else(|| part.find("{%")).or_else(|| part.find("{#")).unwrap_or(part.len());
+        let literal =
+            part.find("{{").or_else(|| part.find("{%")).or_else(|| part.find("{#")).unwrap_or(part.len());
         if let Some(at) = part.get(..literal)?.find('#') {
             return Some(Finding {
                 offset: offset + at,

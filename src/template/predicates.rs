@@ -18,13 +18,18 @@ const TESTS: &[(&str, Test)] = &[
     ("true", |value, _| Ok(value.kind() == ValueKind::Bool && value.is_true())),
     ("false", |value, _| Ok(value.kind() == ValueKind::Bool && !value.is_true())),
     ("number", |value, _| Ok(number::of(value).is_some())),
-    ("integer", |value, _| Ok(value.kind() != ValueKind::Bool && matches!(number::of(value), Some(Num::Int(_))))),
+    ("integer", |value, _| {
+        Ok(value.kind() != ValueKind::Bool && matches!(number::of(value), Some(Num::Int(_))))
+    }),
     ("float", |value, _| Ok(matches!(number::of(value), Some(Num::Float(_))))),
     ("string", |value, _| Ok(value.kind() == ValueKind::String)),
     ("mapping", |value, _| Ok(value.kind() == ValueKind::Map)),
     ("sequence", |value, _| {
         let kind = value.kind();
-        Ok(matches!(kind, ValueKind::Seq | ValueKind::Map | ValueKind::String | ValueKind::Undefined | ValueKind::Iterable))
+        Ok(matches!(
+            kind,
+            ValueKind::Seq | ValueKind::Map | ValueKind::String | ValueKind::Undefined | ValueKind::Iterable
+        ))
     }),
     ("iterable", |value, _| Ok(held::iterable(value).is_ok())),
     ("callable", |value, _| Ok(value.kind() == ValueKind::Plain && number::of(value).is_none())),

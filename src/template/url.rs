@@ -78,7 +78,10 @@ fn checked_authority(authority: &str) -> Result<String, String> {
     };
     match port.strip_prefix(':') {
         None if port.is_empty() => Ok(host),
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|port| port > 0) => {
+        Some(digits)
+            if digits.bytes().all(|byte| byte.is_ascii_digit())
+                && digits.parse::<u16>().is_ok_and(|port| port > 0) =>
+        {
             Ok(format!("{host}:{digits}"))
         }
         _ => Err("gives a URL whose port is none".to_owned()),
@@ -88,7 +91,9 @@ fn checked_authority(authority: &str) -> Result<String, String> {
 /// Path and query, with what no URL may hold percent-encoded.
 fn checked_target(target: &str) -> Result<String, String> {
     if target.contains('#') {
-        return Err("gives a URL with a fragment, which is never sent; `urlencode` writes `#` as `%23`".to_owned());
+        return Err(
+            "gives a URL with a fragment, which is never sent; `urlencode` writes `#` as `%23`".to_owned()
+        );
     }
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let path = encoded(path, false);

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Received {
     pub method: String,
     pub path: String,
+    pub query: Option<String>,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// What was answered.
@@ -91,6 +92,7 @@ impl Receiver {
         let mut received = Received {
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
             headers: parts.headers,
             body: bytes.freeze(),
             status: 0,

@@ -37,8 +37,7 @@ fn indent(args: &Args<'_>, usual: Option<usize>) -> Result<Option<usize>> {
 
 /// As Ansible: for machines, not for HTML.
 fn to_json(value: &Value, args: &Args<'_>, usual: Option<usize>, sorted: bool) -> Result {
-    let layout =
-        Layout { indent: indent(args, usual)?, sorted: args.flag("sort_keys", sorted), html: false };
+    let layout = Layout { indent: indent(args, usual)?, sorted: args.flag("sort_keys", sorted), html: false };
     json::write(value, layout).map(Value::from)
 }
 

@@ -72,9 +72,8 @@ fn whole(text: &str, base: i128) -> Option<i128> {
 fn fraction(text: &str) -> Option<f64> {
     let text = text.trim();
     let between = |at: usize| {
-        let digit = |at: Option<usize>| {
-            at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit)
-        };
+        let digit =
+            |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
         digit(at.checked_sub(1)) && digit(Some(at + 1))
     };
     if text.match_indices('_').any(|(at, _)| !between(at)) {

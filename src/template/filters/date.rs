@@ -13,7 +13,8 @@ use crate::template::meter::{charge, fault};
 use crate::template::number::{self, Num};
 use crate::template::{ops, print};
 
-pub(super) const FILTERS: &[Entry] = &[("strftime", &["format"], format), ("datetimeformat", &["format"], format)];
+pub(super) const FILTERS: &[Entry] =
+    &[("strftime", &["format"], format), ("datetimeformat", &["format"], format)];
 
 const USUAL: &str = "%Y-%m-%d %H:%M:%S";
 /// Longer layouts say more than a date.
@@ -30,7 +31,8 @@ fn format(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result<Value
         None => of_text(print::text(value)?.trim()),
     };
     let date = date.ok_or_else(|| fault("the value is no date; one looks like 2026-02-03T04:05:06Z"))?;
-    let text = strtime::format(layout, &date).map_err(|error| fault(format!("the layout is wrong: {error}")))?;
+    let text =
+        strtime::format(layout, &date).map_err(|error| fault(format!("the layout is wrong: {error}")))?;
     charge(text.len())?;
     Ok(text.into())
 }

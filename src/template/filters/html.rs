@@ -137,7 +137,8 @@ fn xmlattr(state: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result 
         if !out.is_empty() || args.flag("autospace", true) {
             out.push(' ');
         }
-        let value = if value.is_safe() { print::text(&value)?.into_owned() } else { escaped(&print::text(&value)?)? };
+        let value =
+            if value.is_safe() { print::text(&value)?.into_owned() } else { escaped(&print::text(&value)?)? };
         out.push_str(&format!("{}=\"{value}\"", escaped(&key)?));
     }
     Ok(safe(state, out))
@@ -189,7 +190,8 @@ static ADDRESSES: LazyLock<[Regex; 2]> =
     LazyLock::new(|| [ADDRESS, r"^\S+@\w[\w.-]*\.\w+$"].map(|pattern| Regex::new(pattern).unwrap()));
 
 fn urlize(state: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
-    let text = if value.is_safe() { print::text(value)?.into_owned() } else { escaped(&print::text(value)?)? };
+    let text =
+        if value.is_safe() { print::text(value)?.into_owned() } else { escaped(&print::text(value)?)? };
     charge_times(text.len(), 4)?;
     let mut rel: Vec<&str> = args.text("rel")?.unwrap_or_default().split_whitespace().collect();
     rel.push("noopener");
@@ -256,7 +258,8 @@ impl Link {
         let [address, mail] = &*ADDRESSES;
         let attributes = &self.attributes;
         if address.is_match(word) {
-            let scheme = if word.starts_with("http://") || word.starts_with("https://") { "" } else { "https://" };
+            let scheme =
+                if word.starts_with("http://") || word.starts_with("https://") { "" } else { "https://" };
             let shown = match self.limit {
                 Some(limit) if word.chars().count() > limit => {
                     word.chars().take(limit).collect::<String>() + "..."

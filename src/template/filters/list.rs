@@ -166,7 +166,9 @@ fn unique(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
 /// The same text for values that are equal.
 fn canonical(value: &Value) -> Result<String> {
     match number::of(value) {
-        Some(Num::Float(float)) if float.fract() == 0.0 && float.abs() < 1e18 => Ok(format!("{}", float as i64)),
+        Some(Num::Float(float)) if float.fract() == 0.0 && float.abs() < 1e18 => {
+            Ok(format!("{}", float as i64))
+        }
         Some(number) => Ok(print::text(&number.value())?.into_owned()),
         None => print::repr(value),
     }
@@ -273,7 +275,8 @@ fn groupby(_: &mut State<'_, '_>, value: &Value, args: &Args<'_>) -> Result {
         }
     }
     let groups = groups.into_iter().map(|(_, members)| {
-        let grouper = members.first().map_or(Ok(Value::UNDEFINED), |first| attribute(first, path, default))?;
+        let grouper =
+            members.first().map_or(Ok(Value::UNDEFINED), |first| attribute(first, path, default))?;
         Ok(Value::from_object(Group { grouper, list: held::list(members)? }))
     });
     held::list(groups.collect::<Result<_>>()?)

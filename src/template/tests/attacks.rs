@@ -45,7 +45,10 @@ fn no_expression_begins_a_header_in_whatever_way_it_is_written() {
         let given = headers(template, &x(EVIL)).unwrap_or_else(|error| panic!("{template}: {error:?}"));
         let names: Vec<&str> = given.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["X-Name"], "{template}");
-        assert!(!given[0].1.contains(|c: char| c.is_control() || "\u{2028}\u{2029}".contains(c)), "{template}");
+        assert!(
+            !given[0].1.contains(|c: char| c.is_control() || "\u{2028}\u{2029}".contains(c)),
+            "{template}"
+        );
     }
 }
 
@@ -59,7 +62,8 @@ fn the_lines_of_a_template_stay_lines() {
     let error = headers(template, &data).unwrap_err();
     assert!(error.message.contains("does not begin with the name of a header"), "{error:?}");
     let given = headers(template.trim_end_matches("X-Ü: no"), &data).unwrap();
-    let given: Vec<(&str, &str)> = given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let given: Vec<(&str, &str)> =
+        given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let wanted = [
         ("X-Tag-1", "p"),
         ("X-Tag-2", "q X-Evil: 1"),
@@ -115,8 +119,20 @@ fn what_an_event_says_of_a_url_stays_below_the_templates_host() {
         assert_eq!(given.parse::<http::Uri>().unwrap().host(), Some("tool.example.com"));
     }
     for value in [
-        "..", ".", "%2e%2e", ".%2E", "a/../b", "a/./b", "../../admin", "..\\admin", "a/%2e%2e/b", "..;/admin", "%2e%2e%2fadmin",
-        "..%5cadmin", "a#b", "#",
+        "..",
+        ".",
+        "%2e%2e",
+        ".%2E",
+        "a/../b",
+        "a/./b",
+        "../../admin",
+        "..\\admin",
+        "a/%2e%2e/b",
+        "..;/admin",
+        "%2e%2e%2fadmin",
+        "..%5cadmin",
+        "a#b",
+        "#",
     ] {
         assert!(url(template, &x(value)).is_err(), "{value:?}");
     }
@@ -127,7 +143,12 @@ fn what_an_event_says_of_a_url_stays_below_the_templates_host() {
 fn a_query_may_follow_the_host_at_once() {
     assert_eq!(url("http://a.example?q={{ data.x }}", &x("/../b")).unwrap(), "http://a.example/?q=/../b");
     assert_eq!(origin("http://a.example?q={{ data.x }}").unwrap().host(), Some("a.example"));
-    for open in ["http://a.example{{ data.x }}/", "{{ data.x }}", "http://{{ data.x }}/", "http://a{% if data %}/{% endif %}"] {
+    for open in [
+        "http://a.example{{ data.x }}/",
+        "{{ data.x }}",
+        "http://{{ data.x }}/",
+        "http://a{% if data %}/{% endif %}",
+    ] {
         assert_eq!(origin(open), None, "{open}");
     }
 }

@@ -117,7 +117,8 @@ fn lists_of_a_size_that_users_have_are_no_bombs() {
     let adding = "{% set ns = namespace(l=[]) %}{% for i in range(1500) %}{% set ns.l = ns.l + [{'n': i}] %}\
                   {% endfor %}{{ ns.l|length }}";
     assert_eq!(body(adding, "{}").unwrap(), "1500");
-    let growing = "{% set l = [] %}{% for i in range(20000) %}{% set _ = l.append(i) %}{% endfor %}{{ l|sum }}";
+    let growing =
+        "{% set l = [] %}{% for i in range(20000) %}{% set _ = l.append(i) %}{% endfor %}{{ l|sum }}";
     assert_eq!(body(growing, "{}").unwrap(), "199990000");
 }
 

@@ -8,7 +8,8 @@ use crate::template::{BODY, engine, tree};
 
 #[test]
 fn templates_give_what_jinja2_gives() {
-    let table: Json = serde_json::from_str(include_str!("../../../tests/fixtures/templates/jinja2.json")).unwrap();
+    let table: Json =
+        serde_json::from_str(include_str!("../../../tests/fixtures/templates/jinja2.json")).unwrap();
     let env = engine::environment();
     let mut wrong = String::new();
     for case in table["cases"].as_array().unwrap() {
