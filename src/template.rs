@@ -161,11 +161,6 @@ impl Templates {
 }
 
 impl Text {
-    /// A template that stands at a place, its lines not known any closer.
-    pub fn new(file: &str, at: At, key: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), at, lines: Vec::new(), key: key.to_owned(), text: text.to_owned() }
-    }
-
     /// Where in the file a byte of the text stands.
     fn place(&self, offset: usize) -> At {
         yaml::place_of(self.at, &self.lines, &self.text, offset)
