@@ -96,8 +96,13 @@ impl Templates {
         let all = [(URL, texts.url), (HEADERS, texts.headers), (BODY, texts.body)];
         let before = problems.len();
         for (name, text) in all {
-            if let Some(text) = text {
-                check::template(name, text, texts.secrets, problems);
+            let Some(text) = text else { continue };
+            // As when rendering: a reload must not end the gateway.
+            if catch_unwind(AssertUnwindSafe(|| check::template(name, text, texts.secrets, problems)))
+                .is_err()
+            {
+                let message = format!("`{}` made the template engine fail; please report it", text.key);
+                problems.add(&text.file, Some(text.at), message);
             }
         }
         let any = all.iter().any(|(_, text)| text.is_some());
@@ -156,11 +161,6 @@ impl Templates {
 }
 
 impl Text {
-    /// A template that stands at a place, its lines not known any closer.
-    pub fn new(file: &str, at: At, key: &str, text: &str) -> Self {
-        Self { file: file.to_owned(), at, lines: Vec::new(), key: key.to_owned(), text: text.to_owned() }
-    }
-
     /// Where in the file a byte of the text stands.
     fn place(&self, offset: usize) -> At {
         yaml::place_of(self.at, &self.lines, &self.text, offset)

@@ -1,14 +1,15 @@
 //! How stored and configured things look as JSON. Secrets are left out by construction: every
 //! field shown is named here.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::config;
-use crate::model::Json;
-use crate::secret::{REDACTED, sounds_secret};
+use crate::model::{Delivery, Json};
+use crate::secret::{REDACTED, masked, sounds_secret};
 use crate::store::{DeliverySummary, Ledger, StoredDelivery, StoredReceipt};
 
 /// A body as JSON where it is JSON, else as text.
@@ -39,17 +40,27 @@ pub fn receipt(stored: &StoredReceipt, deliveries: &[DeliverySummary]) -> Value 
     })
 }
 
-/// A header that a script gave, as the attempts show it.
-fn shown((name, value): &(String, String)) -> Value {
-    json!([name, if sounds_secret(name) { REDACTED } else { value }])
+/// A header that a script or template gave, as the attempts show it.
+fn shown((name, value): &(String, String), delivery: &Delivery) -> Value {
+    let value = masked(value, delivery.id);
+    json!([name, if sounds_secret(name) { REDACTED } else { &*value }])
+}
+
+/// The body of a delivery, its secrets' marks masked.
+fn delivered(delivery: &Delivery) -> Json {
+    match std::str::from_utf8(&delivery.body).map(|text| masked(text, delivery.id)) {
+        Ok(Cow::Owned(masked)) => body(&Bytes::from(masked)),
+        _ => body(&delivery.body),
+    }
 }
 
 /// One delivery whole.
 pub fn delivery(stored: &StoredDelivery) -> Value {
     let mut view = json!(stored.summary);
     view["content_type"] = json!(stored.delivery.content_type);
-    view["headers"] = stored.delivery.headers.iter().map(shown).collect();
-    view["body"] = body(&stored.delivery.body);
+    let delivery = &stored.delivery;
+    view["headers"] = delivery.headers.iter().map(|header| shown(header, delivery)).collect();
+    view["body"] = delivered(delivery);
     view["attempts"] = json!(stored.attempts);
     view
 }

@@ -136,7 +136,8 @@ fn blame(mut attempt: Attempt, failure: Failure) -> Attempt {
 /// At most 4 KiB of text, without the credentials that some receivers echo.
 fn excerpt(bytes: &[u8], destination: &Destination) -> Option<String> {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
-    for (_, secret) in &destination.headers {
+    let headers = destination.headers.iter().map(|(_, secret)| secret);
+    for secret in headers.chain(destination.secrets.values()) {
         // `Bearer abc`: the credential alone is as secret as the whole value.
         for word in secret.expose().split_whitespace().filter(|word| word.len() >= 8) {
             if text.contains(word) {

@@ -3,6 +3,8 @@
 //! Walks the engine's syntax tree. What a template may use is known beforehand (names, filters,
 //! tests, functions, methods, secrets), so a typo need not wait for its event.
 
+mod names;
+mod parts;
 mod walk;
 
 use minijinja::Error;
@@ -12,8 +14,8 @@ use super::{HEADERS, Text, URL, context, engine, filters, functions, headers, me
 use crate::problem::Problems;
 use crate::yaml::nearest;
 
-/// Bytes of a template.
-const LONGEST: usize = 64 * 1024;
+/// Bytes of a template; the engine counts columns up to 65,535.
+const LONGEST: usize = 60_000;
 /// Tokens between `{{` and `}}`: expressions are walked and dropped by recursion.
 const LARGEST: usize = 1500;
 

@@ -38,7 +38,6 @@ struct Names {
     delivery: DeliveryId,
     secrets: Value,
     netbox: OnceLock<Arc<Json>>,
-    model: OnceLock<Value>,
 }
 
 pub(super) fn of(
@@ -53,7 +52,6 @@ pub(super) fn of(
         delivery,
         secrets: Value::from_pairs(secrets),
         netbox: OnceLock::new(),
-        model: OnceLock::new(),
     })
 }
 
@@ -62,22 +60,12 @@ impl Names {
         let all = self.netbox.get_or_init(|| Arc::new(Json::Object(netbox::view(&self.event, &self.kinds))));
         tree::root(all.clone()).as_object()?.get_value(&Value::from(name))
     }
-
-    /// The normalised event, with `native`.
-    fn model(&self) -> Value {
-        let made = self.model.get_or_init(|| {
-            let mut event = serde_json::to_value(&*self.event).unwrap_or_default();
-            event["native"] = Json::clone(&self.event.native);
-            tree::root(Arc::new(event))
-        });
-        made.clone()
-    }
 }
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "e" => Some(self.model()),
+            "e" => Some(Value::from_object(Model(self.event.clone()))),
             "delivery" => Some(tree::root(Arc::new(json!({"id": self.delivery})))),
             "secrets" => Some(self.secrets.clone()),
             name => self.netbox(name),
@@ -89,9 +77,59 @@ impl Object for Names {
     }
 }
 
+/// The normalised event, with `native`.
+#[derive(Debug)]
+struct Model(Arc<Event>);
+
+impl Object for Model {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let event = &*self.0;
+        Some(match key.as_str()? {
+            "before" => tree::of(&self.0, |event| &event.before),
+            "after" => tree::of(&self.0, |event| &event.after),
+            "data" => tree::of(&self.0, |event| &event.data),
+            "native" => tree::root(event.native.clone()),
+            name => small(event, name).map(|json| tree::root(Arc::new(json)))?,
+        })
+    }
+
+    /// As its JSON has them; what was sent is there too, but no part of it.
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        let fields = Event::FIELDS.into_iter().filter(|field| *field != "native");
+        Enumerator::Values(fields.map(Value::from).collect())
+    }
+}
+
+/// The fields that are copied when a template names them.
+fn small(event: &Event, name: &str) -> Option<Json> {
+    Some(match name {
+        "id" => json!(event.id),
+        "type" => json!(event.r#type),
+        "action" => json!(event.action),
+        "source" => json!(event.source),
+        "system" => json!(event.system),
+        "object" => json!(event.object),
+        "branch" => json!(event.branch),
+        "actor" => json!(event.actor),
+        "occurred_at" => json!(event.occurred_at),
+        "received_at" => json!(event.received_at),
+        "correlation_id" => json!(event.correlation_id),
+        "changes" => json!(event.changes),
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_event_is_what_its_json_says() {
+        let event = Arc::new(super::super::tests::event());
+        let layout = super::super::json::Layout { indent: None, sorted: false, html: false };
+        let shown = super::super::json::write(&Value::from_object(Model(event.clone())), layout).unwrap();
+        assert_eq!(serde_json::from_str::<Json>(&shown).unwrap(), serde_json::to_value(&*event).unwrap());
+    }
 
     #[test]
     fn every_name_that_the_dialect_gives_is_known() {

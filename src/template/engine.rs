@@ -19,7 +19,7 @@ pub(super) fn environment() -> Environment<'static> {
     env.set_fuel(Some(FUEL));
     env.set_recursion_limit(DEEPEST);
     env.set_undefined_behavior(UndefinedBehavior::Lenient);
-    env.set_auto_escape_callback(|name| escaping(name));
+    env.set_auto_escape_callback(escaping);
     env.set_formatter(emit);
     env.set_unknown_method_callback(methods::call);
     env.set_debug(true);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, Value};
 
-use super::meter::{self, charge, charge_times, fault};
+use super::meter::{self, charge, charge_times, fault, in_time};
 use super::print::{self, DEEPEST};
 use super::tree::Tree;
 
@@ -274,10 +274,11 @@ fn below(value: &Value, level: usize) -> Result<usize, Error> {
     Ok(deepest)
 }
 
-/// Whether comparing this value may take long; walking it is paid for.
+/// Before a value is compared: walking it is paid for, and what stands in documents takes its time.
 pub(super) fn walked(value: &Value) -> Result<(), Error> {
     if value.as_object().is_none() {
         return charge(value.as_str().map_or(1, str::len));
     }
+    in_time()?;
     below(value, 0).map(drop)
 }

@@ -55,11 +55,17 @@ pub(super) fn charge(bytes: usize) -> Result<(), Error> {
         let Some(run) = run.as_mut() else { return Ok(()) };
         run.charges = run.charges.wrapping_add(1);
         if (bytes >= MUCH || run.charges.is_multiple_of(OFTEN)) && Instant::now() >= run.deadline {
-            return Err(fault(format!("takes longer than {} seconds", TIME.as_secs())));
+            return Err(too_long());
         }
         run.left = run.left.checked_sub(bytes).ok_or_else(too_large)?;
         Ok(())
     })
+}
+
+/// Before work that is not paid for by the byte: is there time left?
+pub(super) fn in_time() -> Result<(), Error> {
+    let late = RUN.with_borrow(|run| run.as_ref().is_some_and(|run| Instant::now() >= run.deadline));
+    if late { Err(too_long()) } else { Ok(()) }
 }
 
 /// Gives back what a list held.
@@ -77,6 +83,10 @@ pub(super) fn credit(bytes: usize) {
 /// Counts `each` bytes, `times` over.
 pub(super) fn charge_times(each: usize, times: usize) -> Result<(), Error> {
     charge(each.checked_mul(times).ok_or_else(too_large)?)
+}
+
+fn too_long() -> Error {
+    fault(format!("takes longer than {} seconds", TIME.as_secs()))
 }
 
 fn too_large() -> Error {

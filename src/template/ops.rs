@@ -2,15 +2,22 @@
 //!
 //! The engine calls these in place of its own, see [`super::program`].
 
-use std::cmp::Ordering;
+mod arithmetic;
+mod compare;
+mod slice;
 
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, Value};
 
-use super::held::{self, named, walked};
+use super::held::{self, named};
 use super::meter::{charge, charge_times, fault};
 use super::number::{self, Num, plain};
 use super::{print, printf};
+
+pub(super) use arithmetic::arithmetic;
+use arithmetic::negated;
+pub(super) use compare::{contains, equal, order, sorted};
+use slice::slice;
 
 type Operator = fn(&[Value]) -> Result<Value, Error>;
 
@@ -33,7 +40,7 @@ const OPERATORS: [(&str, Operator); 25] = [
     (">=", |args| two(args, |a, b| Ok(Value::from(order(">=", a, b)?.is_ge())))),
     ("in", |args| two(args, |a, b| contains(b, a).map(Value::from))),
     ("not in", |args| two(args, |a, b| contains(b, a).map(|held| Value::from(!held)))),
-    ("slice", |args| slice(args)),
+    ("slice", slice),
     ("item", |args| two(args, item)),
     ("list", |args| held::list(args.to_vec())),
     ("tuple", |args| held::tuple(args.to_vec())),
@@ -133,144 +140,10 @@ fn remainder(a: &Value, b: &Value) -> Result<Value, Error> {
     printf::percent(pattern, &args).map(Value::from)
 }
 
-pub(super) fn arithmetic(operator: &'static str, a: &Value, b: &Value) -> Result<Value, Error> {
-    let (Some(x), Some(y)) = (number::of(a), number::of(b)) else { return Err(impossible(operator, a, b)) };
-    if matches!(operator, "/" | "//" | "%") && y.float() == 0.0 {
-        return Err(fault(format!("`{operator}` divides by zero")));
-    }
-    match (x, y, operator) {
-        (Num::Int(x), Num::Int(y), "+" | "-" | "*" | "//" | "%") => whole(operator, x, y),
-        (Num::Int(x), Num::Int(y), "**") if y >= 0 => u32::try_from(y).ok().and_then(|y| x.checked_pow(y)),
-        _ => return floating(operator, x.float(), y.float()),
-    }
-    .map(number::int)
-    .ok_or_else(|| fault(format!("`{operator}` gives a number of more than 38 digits")))
-}
-
-/// Floors as Python does.
-fn whole(operator: &str, x: i128, y: i128) -> Option<i128> {
-    let below = |x: i128, y: i128| x.checked_rem(y).map(|rest| rest != 0 && (rest < 0) != (y < 0));
-    match operator {
-        "+" => x.checked_add(y),
-        "-" => x.checked_sub(y),
-        "*" => x.checked_mul(y),
-        "//" => x.checked_div(y)?.checked_sub(i128::from(below(x, y)?)),
-        _ => x.checked_rem(y)?.checked_add(if below(x, y)? { y } else { 0 }),
-    }
-}
-
-fn floating(operator: &str, x: f64, y: f64) -> Result<Value, Error> {
-    let rest = x % y;
-    let rest = if rest != 0.0 && (rest < 0.0) != (y < 0.0) { rest + y } else { rest };
-    let result = match operator {
-        "+" => x + y,
-        "-" => x - y,
-        "*" => x * y,
-        "/" => x / y,
-        "//" => ((x - rest) / y).round(),
-        "%" => rest,
-        _ => x.powf(y),
-    };
-    Ok(Value::from(result))
-}
-
-fn negated(value: &Value) -> Result<Value, Error> {
-    match number::of(value) {
-        Some(Num::Int(whole)) => Ok(number::int(whole.saturating_neg())),
-        Some(Num::Float(float)) => Ok(Value::from(-float)),
-        None => {
-            defined(value)?;
-            Err(fault(format!("`-` cannot stand before {}", named(value))))
-        }
-    }
-}
-
 fn concatenated(a: &Value, b: &Value) -> Result<Value, Error> {
     let (a, b) = (print::text(a)?, print::text(b)?);
     charge(a.len() + b.len())?;
     Ok(Value::from([a, b].concat()))
-}
-
-/// Whether two values are the same; never fails for their kinds.
-pub(super) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
-    walked(a)?;
-    walked(b)?;
-    match (number::of(a), number::of(b)) {
-        (Some(Num::Int(a)), Some(Num::Int(b))) => Ok(a == b),
-        (Some(a), Some(b)) => Ok(a.float() == b.float()),
-        (None, None) => Ok(a == b),
-        _ => Ok(false),
-    }
-}
-
-/// Which of two values comes first.
-pub(super) fn order(operator: &str, a: &Value, b: &Value) -> Result<Ordering, Error> {
-    if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
-        return Ok(a.cmp(b));
-    }
-    match (number::of(a), number::of(b)) {
-        (Some(Num::Int(a)), Some(Num::Int(b))) => return Ok(a.cmp(&b)),
-        (Some(a), Some(b)) => return Ok(a.float().total_cmp(&b.float())),
-        _ => {}
-    }
-    if !(is_list(a) && is_list(b) && a.is_tuple() == b.is_tuple()) {
-        return Err(impossible(operator, a, b));
-    }
-    walked(a)?;
-    walked(b)?;
-    let (left, right) = (held::items(a)?, held::items(b)?);
-    for (a, b) in left.iter().zip(&right) {
-        if !equal(a, b)? {
-            return order(operator, a, b);
-        }
-    }
-    Ok(left.len().cmp(&right.len()))
-}
-
-/// A stable order that may fail.
-pub(super) fn sorted<T>(
-    mut items: Vec<T>,
-    before: &impl Fn(&T, &T) -> Result<bool, Error>,
-) -> Result<Vec<T>, Error> {
-    if items.len() < 2 {
-        return Ok(items);
-    }
-    let right = sorted(items.split_off(items.len() / 2), before)?;
-    let left = sorted(items, before)?;
-    charge_times(32, left.len() + right.len())?;
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-        let next = if before(b, a)? { right.next() } else { left.next() };
-        merged.extend(next);
-    }
-    merged.extend(left.chain(right));
-    Ok(merged)
-}
-
-/// `value in container`.
-pub(super) fn contains(container: &Value, value: &Value) -> Result<bool, Error> {
-    if let Some(text) = container.as_str() {
-        charge(text.len())?;
-        let part = value.as_str().ok_or_else(|| impossible("in", value, container))?;
-        return Ok(text.contains(part));
-    }
-    match container.kind() {
-        ValueKind::Undefined => Ok(false),
-        ValueKind::Map => {
-            let object = container.as_object();
-            Ok(object.is_some_and(|object| object.get_value(&plain(value)).is_some()))
-        }
-        ValueKind::Seq | ValueKind::Iterable => {
-            for item in container.try_iter()?.checked() {
-                if equal(&item?, value)? {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        }
-        _ => Err(impossible("in", value, container)),
-    }
 }
 
 /// `value[key]`.
@@ -278,50 +151,6 @@ fn item(value: &Value, key: &Value) -> Result<Value, Error> {
     charge(value.as_str().map_or(1, str::len))?;
     defined(value)?;
     value.get_item(&plain(key))
-}
-
-/// `value[start:stop:step]`.
-fn slice(args: &[Value]) -> Result<Value, Error> {
-    let [value, bounds @ ..] = args else { return missing() };
-    let mut numbers = [None; 3];
-    for (number, bound) in numbers.iter_mut().zip(bounds) {
-        *number = match (bound.is_none(), number::of(bound)) {
-            (true, _) => None,
-            (_, Some(Num::Int(whole))) => Some(whole),
-            _ => return Err(fault("the bounds of a slice must be whole numbers")),
-        };
-    }
-    defined(value)?;
-    if let Some(text) = value.as_str() {
-        charge_times(4, text.len())?;
-        let letters: Vec<char> = text.chars().collect();
-        return Ok(Value::from(sliced(&letters, numbers)?.into_iter().collect::<String>()));
-    }
-    if !is_list(value) {
-        return Err(fault(format!("cannot take a slice of {}", named(value))));
-    }
-    let items = sliced(&held::items(value)?, numbers)?;
-    if value.is_tuple() { held::tuple(items) } else { Ok(held::relisted(items)) }
-}
-
-fn sliced<T: Clone>(items: &[T], [start, stop, step]: [Option<i128>; 3]) -> Result<Vec<T>, Error> {
-    let len = items.len() as i128;
-    let step = step.unwrap_or(1);
-    if step == 0 {
-        return Err(fault("the step of a slice cannot be zero"));
-    }
-    let (first, last) = if step > 0 { (0, len) } else { (-1, len - 1) };
-    let place = |bound: i128| (if bound < 0 { bound.saturating_add(len) } else { bound }).clamp(first, last);
-    let start = start.map_or(if step > 0 { first } else { last }, place);
-    let stop = stop.map_or(if step > 0 { last } else { first }, place);
-    let mut taken = Vec::new();
-    let mut at = start;
-    while if step > 0 { at < stop } else { at > stop } {
-        let found = usize::try_from(at).ok().and_then(|at| items.get(at));
-        taken.extend(found.cloned());
-        at = at.saturating_add(step);
-    }
-    Ok(taken)
 }
 
 /// A list or mapping that stands in the template, made anew each time it is met.

@@ -48,7 +48,13 @@ pub(super) fn event_of(data: &str) -> Event {
 }
 
 pub(super) fn text(key: &str, text: &str) -> Text {
-    Text::new("config.yaml", (1, 1), key, text)
+    Text {
+        file: "config.yaml".to_owned(),
+        at: (1, 1),
+        lines: Vec::new(),
+        key: key.to_owned(),
+        text: text.to_owned(),
+    }
 }
 
 /// A destination with these templates; panics with all problems if it has any.

@@ -7,12 +7,14 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::{meter, number, print};
-use crate::model::Json;
+use crate::model::{Event, Json};
 
 /// A mapping or list somewhere in a document.
 #[derive(Debug)]
 pub(super) enum Tree {
     Root(Arc<Json>),
+    /// One of the documents of an event.
+    Of(Arc<Event>, fn(&Event) -> &Json),
     Key(Arc<Tree>, String),
     Index(Arc<Tree>, usize),
 }
@@ -21,7 +23,16 @@ static NOTHING: Json = Json::Null;
 
 /// A document as a value.
 pub(super) fn root(document: Arc<Json>) -> Value {
-    let tree = Arc::new(Tree::Root(document));
+    value(Tree::Root(document))
+}
+
+/// One of the documents of an event.
+pub(super) fn of(event: &Arc<Event>, part: fn(&Event) -> &Json) -> Value {
+    value(Tree::Of(event.clone(), part))
+}
+
+fn value(tree: Tree) -> Value {
+    let tree = Arc::new(tree);
     match tree.json() {
         Json::Object(_) | Json::Array(_) => Value::from_dyn_object(tree),
         scalar => self::scalar(scalar),
@@ -44,6 +55,7 @@ impl Tree {
     pub(super) fn json(&self) -> &Json {
         match self {
             Self::Root(document) => document,
+            Self::Of(event, part) => part(event),
             Self::Key(parent, key) => parent.json().get(key).unwrap_or(&NOTHING),
             Self::Index(parent, index) => parent.json().get(index).unwrap_or(&NOTHING),
         }

@@ -16,5 +16,6 @@ mod signing;
 mod sqlite;
 mod state;
 mod store_suite;
+mod templates;
 mod verdicts;
 mod world;

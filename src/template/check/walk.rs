@@ -1,13 +1,15 @@
 //! The walk over the syntax tree of a template.
 
 use minijinja::machinery::Span;
-use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, Expr, Macro, Spanned, Stmt};
+use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, Expr, Spanned, Stmt};
 
+use super::names::Names;
+use super::parts::{argument, bodies, children, expressions, is_secret, is_secrets};
 use super::{Finding, unknown_filter, unknown_method, unknown_name, unknown_test};
 use crate::yaml::nearest;
 
 /// How deep expressions and statements may nest.
-const DEEPEST: usize = 150;
+pub(super) const DEEPEST: usize = 150;
 /// Bytes or entries that an expression without names may make.
 const LARGEST_CONSTANT: usize = 4096;
 /// Filters that leave the mark of a secret as it is.
@@ -21,66 +23,6 @@ pub(super) fn findings(tree: &Stmt<'_>, text: &str, secrets: &[&str]) -> Vec<Fin
     let mut walk = Walk { text, secrets, own: &own, depth: 0, too_large: false, found: Vec::new() };
     walk.statement(tree);
     walk.found
-}
-
-/// The names that a template itself gives, wherever they hold, and those it asks about.
-#[derive(Default)]
-struct Names<'t> {
-    given: Vec<&'t str>,
-    asked: Vec<&'t str>,
-}
-
-impl<'t> Names<'t> {
-    fn statement(&mut self, statement: &Stmt<'t>, depth: usize) {
-        if depth > DEEPEST {
-            return;
-        }
-        match statement {
-            Stmt::ForLoop(each) => self.target(&each.target),
-            Stmt::Set(set) => self.target(&set.target),
-            Stmt::SetBlock(set) => self.target(&set.target),
-            Stmt::WithBlock(with) => with.assignments.iter().for_each(|(target, _)| self.target(target)),
-            Stmt::Macro(made) => self.defined(made),
-            Stmt::CallBlock(call) => self.defined(&call.macro_decl),
-            _ => {}
-        }
-        for body in bodies(statement) {
-            body.iter().for_each(|inner| self.statement(inner, depth + 1));
-        }
-        for expression in expressions(statement) {
-            self.questions(expression, depth);
-        }
-    }
-
-    fn defined(&mut self, made: &Macro<'t>) {
-        self.given.push(made.name);
-        made.args.iter().for_each(|arg| self.target(arg));
-    }
-
-    fn target(&mut self, target: &Expr<'t>) {
-        match target {
-            Expr::Var(name) => self.given.push(name.id),
-            Expr::List(list) => list.items.iter().for_each(|item| self.target(item)),
-            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.target(item)),
-            _ => {}
-        }
-    }
-
-    /// `name is defined` and `name|default(…)`: who asks knows that it may not be there.
-    fn questions(&mut self, expression: &Expr<'t>, depth: usize) {
-        if depth > DEEPEST {
-            return;
-        }
-        let asked = match expression {
-            Expr::Test(test) if matches!(test.name, "defined" | "undefined") => Some(&test.expr),
-            Expr::Filter(filter) if matches!(filter.name, "default" | "d") => filter.expr.as_ref(),
-            _ => None,
-        };
-        if let Some(Expr::Var(name)) = asked {
-            self.asked.push(name.id);
-        }
-        children(expression).into_iter().for_each(|child| self.questions(child, depth + 1));
-    }
 }
 
 struct Walk<'a, 't> {
@@ -269,85 +211,3 @@ impl<'t> Walk<'_, 't> {
 }
 
 const NAMED: &str = "write `secrets.NAME`";
-
-fn is_secrets(expression: &Expr<'_>) -> bool {
-    matches!(expression, Expr::Var(name) if name.id == "secrets")
-}
-
-fn is_secret(expression: &Expr<'_>) -> bool {
-    match expression {
-        Expr::GetAttr(attribute) => is_secrets(&attribute.expr),
-        Expr::GetItem(item) => is_secrets(&item.expr),
-        Expr::Filter(filter) => filter.expr.as_ref().is_some_and(is_secret),
-        _ => false,
-    }
-}
-
-/// What a statement holds inside of it.
-fn bodies<'s, 't>(statement: &'s Stmt<'t>) -> Vec<&'s [Stmt<'t>]> {
-    match statement {
-        Stmt::Template(template) => vec![&template.children],
-        Stmt::ForLoop(each) => vec![&each.body, &each.else_body],
-        Stmt::IfCond(branch) => vec![&branch.true_body, &branch.false_body],
-        Stmt::WithBlock(with) => vec![&with.body],
-        Stmt::SetBlock(set) => vec![&set.body],
-        Stmt::AutoEscape(escape) => vec![&escape.body],
-        Stmt::FilterBlock(filter) => vec![&filter.body],
-        Stmt::Block(block) => vec![&block.body],
-        Stmt::Macro(made) => vec![&made.body],
-        Stmt::CallBlock(call) => vec![&call.macro_decl.body],
-        _ => Vec::new(),
-    }
-}
-
-/// The expressions of a statement that are looked up; what it assigns to is not.
-fn expressions<'s, 't>(statement: &'s Stmt<'t>) -> Vec<&'s Expr<'t>> {
-    match statement {
-        Stmt::EmitExpr(emit) => vec![&emit.expr],
-        Stmt::ForLoop(each) => [&each.iter].into_iter().chain(&each.filter_expr).collect(),
-        Stmt::IfCond(branch) => vec![&branch.expr],
-        Stmt::WithBlock(with) => with.assignments.iter().map(|(_, value)| value).collect(),
-        Stmt::Set(set) => vec![&set.expr],
-        Stmt::SetBlock(set) => set.filter.iter().collect(),
-        Stmt::AutoEscape(escape) => vec![&escape.enabled],
-        Stmt::FilterBlock(filter) => vec![&filter.filter],
-        Stmt::Macro(made) => made.defaults.iter().collect(),
-        Stmt::CallBlock(call) => call.macro_decl.defaults.iter().collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The expressions of an expression.
-fn children<'e, 't>(expression: &'e Expr<'t>) -> Vec<&'e Expr<'t>> {
-    match expression {
-        Expr::Var(_) | Expr::Const(_) => Vec::new(),
-        Expr::Slice(slice) => {
-            [&slice.expr].into_iter().chain(&slice.start).chain(&slice.stop).chain(&slice.step).collect()
-        }
-        Expr::UnaryOp(op) => vec![&op.expr],
-        Expr::BinOp(op) => vec![&op.left, &op.right],
-        Expr::Compare(compare) => {
-            [&compare.expr].into_iter().chain(compare.ops.iter().map(|op| &op.expr)).collect()
-        }
-        Expr::IfExpr(branch) => {
-            [&branch.test_expr, &branch.true_expr].into_iter().chain(&branch.false_expr).collect()
-        }
-        Expr::Filter(filter) => filter.expr.iter().chain(filter.args.iter().map(argument)).collect(),
-        Expr::Test(test) => [&test.expr].into_iter().chain(test.args.iter().map(argument)).collect(),
-        Expr::GetAttr(attribute) => vec![&attribute.expr],
-        Expr::GetItem(item) => vec![&item.expr, &item.subscript_expr],
-        Expr::Call(call) => [&call.expr].into_iter().chain(call.args.iter().map(argument)).collect(),
-        Expr::List(list) => list.items.iter().collect(),
-        Expr::Tuple(tuple) => tuple.items.iter().collect(),
-        Expr::Map(map) => map.keys.iter().chain(&map.values).collect(),
-    }
-}
-
-fn argument<'e, 't>(argument: &'e CallArg<'t>) -> &'e Expr<'t> {
-    match argument {
-        CallArg::Pos(value)
-        | CallArg::Kwarg(_, value)
-        | CallArg::PosSplat(value)
-        | CallArg::KwargSplat(value) => value,
-    }
-}

@@ -41,6 +41,21 @@ fn every_unknown_word_is_told_at_its_place_with_the_nearest_known_one() {
 }
 
 #[test]
+fn the_page_for_users_names_whatever_there_is() {
+    let page = include_str!("../../../docs/templates.md");
+    let known = [
+        super::super::filters::names(),
+        super::super::predicates::names(),
+        super::super::functions::names(),
+        super::super::methods::names(),
+        super::super::context::names(),
+    ];
+    for name in known.concat() {
+        assert!(page.contains(&format!("`{name}")), "{name} is missing in docs/templates.md");
+    }
+}
+
+#[test]
 fn names_that_a_template_gives_or_asks_about_are_known() {
     for template in [
         "{% set a = 1 %}{{ a }}{% for b, c in data.items() %}{{ b }}{{ c }}{{ loop.index }}{% endfor %}",
