@@ -6,6 +6,7 @@
 
 mod classify;
 mod client;
+mod echo;
 mod guard;
 mod limit;
 mod record;

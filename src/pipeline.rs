@@ -15,6 +15,7 @@ use crate::model::{
     Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Processed, Proof, Receipt, ReceiptId,
     Request, RouteVerdict, Stage, Timestamp,
 };
+use crate::route::Asked;
 use crate::rules::{Outlet, Route, Rules, Source};
 use crate::script::{Body, Message, Verdict};
 use crate::signature::EMPTY_AS_BRACES;
@@ -146,31 +147,38 @@ fn run(
         // Shared with the scripts, which read it in place.
         let event = Arc::new(event);
         let mut verdicts = Vec::with_capacity(rules.routes.len());
+        let crossing = Crossing { source, receipt, event: &event, asked: Asked::about(&event), now };
         for route in rules.routes.iter().filter(|route| wanted(&event, &route.name)) {
-            let decision = decide(source, receipt, &event, route, now, &mut outcome.deliveries);
+            let decision = crossing.decide(route, &mut outcome.deliveries);
             verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
         }
+        drop(crossing);
         let event = Arc::try_unwrap(event).unwrap_or_else(|shared| (*shared).clone());
         outcome.events.push(Processed { event, routes: verdicts });
     }
     outcome
 }
 
-/// What one route does with one event.
-fn decide(
-    source: &Source,
-    receipt: &Receipt,
-    event: &Arc<Event>,
-    route: &Route,
+/// One event before all routes.
+struct Crossing<'a> {
+    source: &'a Source,
+    receipt: &'a Receipt,
+    event: &'a Arc<Event>,
+    asked: Asked<'a>,
     now: Timestamp,
-    deliveries: &mut Vec<Delivery>,
-) -> Decision {
-    if let Err(no) = route.matches.check(event, source.settings.default_branch.as_deref()) {
-        return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
+}
+
+impl Crossing<'_> {
+    /// What one route does with the event.
+    fn decide(&self, route: &Route, deliveries: &mut Vec<Delivery>) -> Decision {
+        let default_branch = self.source.settings.default_branch.as_deref();
+        if let Err(no) = route.matches.check_asked(&self.asked, default_branch) {
+            return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
+        }
+        let enriched = route.action_data.as_ref().and_then(|extra| enriched(self.event, extra));
+        let event = enriched.as_ref().unwrap_or(self.event);
+        Run { receipt: self.receipt, event, route, now: self.now }.decide(deliveries)
     }
-    let enriched = route.action_data.as_ref().and_then(|extra| enriched(event, extra));
-    let run = Run { receipt, event: enriched.as_ref().unwrap_or(event), route, now };
-    run.decide(deliveries)
 }
 
 /// The event with the route's own data under what the sender told; `None`: its `data` has no keys.

@@ -111,8 +111,14 @@ impl Match {
 
     /// Whether every condition holds. `default_branch` is the source's; `main` if it has none.
     pub fn check(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
+        self.check_asked(&Asked::about(event), default_branch)
+    }
+
+    /// The same for an event that other routes are asked about as well.
+    pub fn check_asked(&self, asked: &Asked<'_>, default_branch: Option<&str>) -> Result<(), Mismatch> {
+        let event = asked.event;
         match self.conditions.iter().find(|condition| !condition.test.holds(event, default_branch)) {
-            None => self.check_set(event),
+            None => self.check_set(asked),
             Some(condition) => Err(Mismatch {
                 condition: condition.key.to_owned(),
                 wanted: condition.wanted.clone(),
@@ -121,13 +127,26 @@ impl Match {
         }
     }
 
-    fn check_set(&self, event: &Event) -> Result<(), Mismatch> {
+    fn check_set(&self, asked: &Asked<'_>) -> Result<(), Mismatch> {
         let Some(set) = &self.set else { return Ok(()) };
-        set.check(event).map_err(|refusal| Mismatch {
+        set.check(&asked.states).map_err(|refusal| Mismatch {
             condition: "conditions".to_owned(),
             wanted: refusal.wanted,
             actual: refusal.actual.chars().take(LONGEST_ACTUAL).collect(),
         })
+    }
+}
+
+/// An event that routes are asked about. What more than one of them may need is made once.
+#[derive(Debug)]
+pub struct Asked<'e> {
+    event: &'e Event,
+    states: conditions::Context<'e>,
+}
+
+impl<'e> Asked<'e> {
+    pub fn about(event: &'e Event) -> Self {
+        Self { event, states: conditions::Context::new(event) }
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn read(
     let r = &mut reader;
     let preset = presets.of(r, cx);
     let own = Layer::read(r, cx);
-    let has_url = r.node("url").is_some_and(|node| node.value != Value::Null);
+    let has_url = node.get("url").is_some_and(|node| node.value != Value::Null);
     // Of a preset that is wrong or not known, it is not known whether it has a URL.
     let may_have_url = preset.as_ref().map_or(true, |preset| preset.layer.url.is_some());
     if !has_url && !may_have_url {

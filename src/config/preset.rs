@@ -39,7 +39,8 @@ impl Presets {
     /// The preset is wrong or not known, which has been reported.
     pub fn of(&mut self, r: &mut Reader<'_>, cx: &mut Context<'_>) -> Result<Preset, Reported> {
         let path = r.path_of("preset");
-        let given = r.node("preset").is_some_and(|node| node.value != Value::Null);
+        let entry = r.entries().iter().find(|(key, _)| key.name == "preset");
+        let given = entry.is_some_and(|(_, node)| node.value != Value::Null);
         let Some((at, name)) = cx.text(r, "preset") else {
             return if given { Err(Reported) } else { Ok(Preset::default()) };
         };

@@ -14,6 +14,7 @@ use tower::{BoxError, Service};
 
 use super::classify::Failure;
 use super::client::{Answer, EXCERPT};
+use super::echo;
 use super::sign::Outgoing;
 use super::target;
 use crate::clock::Clock;
@@ -135,16 +136,7 @@ fn blame(mut attempt: Attempt, failure: Failure) -> Attempt {
 
 /// At most 4 KiB of text, without the credentials that some receivers echo.
 fn excerpt(bytes: &[u8], destination: &Destination) -> Option<String> {
-    let mut text = String::from_utf8_lossy(bytes).into_owned();
-    let headers = destination.headers.iter().map(|(_, secret)| secret);
-    for secret in headers.chain(destination.secrets.values()) {
-        // `Bearer abc`: the credential alone is as secret as the whole value.
-        for word in secret.expose().split_whitespace().filter(|word| word.len() >= 8) {
-            if text.contains(word) {
-                text = text.replace(word, REDACTED);
-            }
-        }
-    }
+    let mut text = echo::hidden(&String::from_utf8_lossy(bytes), destination);
     // Replacement characters are longer than what they replace.
     let end = (0..=EXCERPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.truncate(end);

@@ -100,7 +100,8 @@ pub(super) fn shown_body(delivery: &Delivery) -> Bytes {
 }
 
 impl Place {
-    fn written(self, secret: &str) -> String {
+    /// A secret as it is written there.
+    pub fn written(self, secret: &str) -> String {
         match self {
             Self::Header | Self::Text => secret.to_owned(),
             Self::Url | Self::Form => encoded(secret),

@@ -18,11 +18,10 @@ mod walk;
 
 use std::fmt;
 
-use crate::model::Event;
 use crate::problem::Problems;
 use crate::yaml::Node;
 
-use context::Context;
+pub(super) use context::Context;
 use rule::{Invalid, Rule};
 
 /// How deep sets may nest.
@@ -74,12 +73,11 @@ impl Conditions {
     /// # Errors
     /// The rule that decided against the event. A rule that cannot be evaluated (a missing key,
     /// values that cannot be compared) makes the whole set say no, as soon as it is reached.
-    pub fn check(&self, event: &Event) -> Result<(), Refusal> {
-        let cx = Context::new(event);
-        match self.root.against(&cx) {
+    pub fn check(&self, cx: &Context<'_>) -> Result<(), Refusal> {
+        match self.root.against(cx) {
             Ok(None) => Ok(()),
             Ok(Some(term)) => {
-                Err(Refusal { wanted: shown::display(term, LONGEST_WANTED), actual: term.actual(&cx) })
+                Err(Refusal { wanted: shown::display(term, LONGEST_WANTED), actual: term.actual(cx) })
             }
             Err(Invalid { rule, why }) => Err(Refusal {
                 wanted: shown::display(rule, LONGEST_WANTED),

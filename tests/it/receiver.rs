@@ -42,6 +42,7 @@ pub struct Receiver {
     pub addr: SocketAddr,
     log: Arc<Mutex<Vec<Received>>>,
     plan: Arc<Mutex<Plan>>,
+    location: Arc<Mutex<Option<&'static str>>>,
     stop: CancellationToken,
 }
 
@@ -53,6 +54,7 @@ impl Receiver {
             addr,
             log: Arc::default(),
             plan: Arc::new(Mutex::new(Arc::new(|_, _| 200))),
+            location: Arc::default(),
             stop: CancellationToken::new(),
         };
         let seen = receiver.clone();
@@ -67,6 +69,12 @@ impl Receiver {
         };
         tokio::spawn(serve::run(listener, service, limits, receiver.stop.clone()));
         receiver
+    }
+
+    /// Redirects every request.
+    pub fn answer_with_location(&self, location: &'static str) {
+        self.answer(|_, _| 301);
+        *self.location.lock().unwrap() = Some(location);
     }
 
     /// The status of the n-th request (from 0).
@@ -108,6 +116,9 @@ impl Receiver {
         };
         let mut response = Response::new(Full::from("seen"));
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
+        if let Some(location) = *self.location.lock().unwrap() {
+            response.headers_mut().insert(http::header::LOCATION, http::HeaderValue::from_static(location));
+        }
         response
     }
 }

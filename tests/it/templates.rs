@@ -1,6 +1,7 @@
 //! Destinations with templates: what NetBox's users paste arrives as NetBox would have sent it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -226,4 +227,60 @@ async fn a_host_from_the_event_is_reached_only_where_egress_lists_it() {
     world.until("the second is settled", async |world| world.ledger().await.delivered == 1).await;
     // The failed receipt waits for its replay.
     world.finish_with_pending(1).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_was_rotated_by_a_reload_holds_for_the_next_attempt() {
+    let world = World::start(SECRETS).await;
+    world.receiver.answer(|n, _| if n == 0 { 500 } else { 200 });
+    world.post("nb", &device("sw1")).await;
+    world.arrived(1).await;
+    world.reconfigure(&SECRETS.replace("hush-1:a/b", "hush-9"), |_| {});
+    world.clock.advance(Duration::from_secs(3600));
+    world.settled().await;
+    let got = world.receiver.received();
+    assert_eq!(
+        (got[0].header("authorization"), got[1].header("authorization")),
+        ("Bearer hush-1:a/b", "Bearer hush-9")
+    );
+    assert_eq!(got[1].json()["token"], "hush-9");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_show_the_url_that_is_a_secret() {
+    let config = r#"
+sources: { lab: { adapter: generic, open: true } }
+destinations: { tool: { url: "{receiver}/secret-path", url_secret: true, sign: none, retry: [] } }
+routes: [{ name: all, to: tool }]
+"#;
+    let world = World::start(config).await;
+    world.receiver.answer_with_location("https://elsewhere.example/secret-path?x=1");
+    world.post("lab", &change("1", 1)).await;
+    world.settled().await;
+    let list = world.admin("GET", "/api/v1/deliveries").await.body;
+    let id = list["items"][0]["id"].as_str().unwrap();
+    let shown = world.admin("GET", &format!("/api/v1/deliveries/{id}")).await.body.to_string();
+    assert!(
+        shown.contains("https://elsewhere.example/[redacted]") && !shown.contains("secret-path"),
+        "{shown}"
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn headers_of_ones_own_beat_those_of_a_presets_template() {
+    let config = r#"
+sources: { lab: { adapter: generic, open: true } }
+destinations:
+  awx: { preset: awx, url: "{receiver}/awx", headers: { X-GitHub-Event: push }, sign: { secrets: [s] } }
+routes: [{ name: all, to: awx }]
+"#;
+    let world = World::start(config).await;
+    world.post("lab", &change("1", 1)).await;
+    world.settled().await;
+    let got = &world.receiver.received()[0];
+    assert_eq!(got.header("x-github-event"), "push");
+    assert!(!got.header("x-github-delivery").is_empty());
+    world.finish().await;
 }

@@ -130,11 +130,11 @@ fn mistakes_in_a_preset_are_told_once_in_its_own_file() {
         twice("five"),
         &["presets/five.yaml:1:46: `destination.headers.Token` holds a variable, which presets do not know"],
     );
-    starts(twice("three"), &["presets/three.yaml:1:43: `destination.body_template` is no template"]);
+    starts(twice("three"), &["presets/three.yaml:1:49: `destination.body_template` is no template"]);
     starts(
         twice("four"),
         &[
-            "presets/four.yaml:3:18: `destination.body_template` uses `secrets.key`, which the destination does not have",
+            "presets/four.yaml:3:22: `destination.body_template` uses `secrets.key`, which the destination does not have",
         ],
     );
 }
@@ -188,4 +188,41 @@ fn the_revision_changes_with_a_preset_of_ones_own() {
     std::fs::write(folder.path().join("presets/own.yaml"), "destination: { sign: none, method: PUT }\n")
         .unwrap();
     assert_ne!(before, revision());
+}
+
+#[test]
+fn an_empty_preset_is_none_and_never_switches_signing_off() {
+    let folder = presets(&[]);
+    for (destination, wanted) in [
+        ("{ preset: , url: 'https://a.example/' }", "`destinations.a.sign` has no secrets to sign with"),
+        ("{ preset: slack, url: }", "`destinations.a.url` is missing"),
+        ("{ preset: , sign: none }", "`destinations.a.url` is missing"),
+        // Who names a scheme means to sign.
+        (
+            "{ preset: jenkins, url: 'https://a.example/', sign: github }",
+            "`destinations.a.sign` has no secrets to sign with",
+        ),
+        (
+            "{ preset: slack, url: 'https://a.example/', sign: { secrets: [s] } }",
+            "`destinations.a.sign` has secrets, but its format or preset sends unsigned",
+        ),
+    ] {
+        let found = told(&folder, &format!("destinations:\n  a: {destination}\n"));
+        assert_eq!(found.len(), 1, "{destination}: {found:#?}");
+        assert!(found[0].contains(wanted), "{destination}: {found:#?}");
+    }
+}
+
+#[test]
+fn the_content_type_has_one_place_whatever_says_it() {
+    let text =
+        |keys: &str| format!("destinations: {{ a: {{ url: 'https://a.example/', sign: none, {keys} }} }}");
+    for (keys, wanted) in [
+        ("headers: { Content-Type: text/xml }", "text/xml"),
+        ("headers: { Content-Type: text/xml }, content_type: text/plain", "text/plain"),
+    ] {
+        let config = read(&text(keys));
+        let a = &config.destinations[0];
+        assert_eq!((a.content_type.as_deref(), a.headers.len()), (Some(wanted), 0), "{keys}");
+    }
 }

@@ -2,14 +2,14 @@
 
 use std::cell::OnceCell;
 
-use serde_json::{Map, json};
+use serde_json::Map;
 
 use crate::model::{Event, Json};
 use crate::snapshots::{Fields, Snapshots};
 
 /// One event; the snapshots are made when the first rule wants them.
 #[derive(Debug)]
-pub(super) struct Context<'e> {
+pub(in crate::route) struct Context<'e> {
     event: &'e Event,
     snapshots: OnceCell<Json>,
 }
@@ -34,7 +34,8 @@ impl<'e> Context<'e> {
                 return Json::Null;
             }
             let state = |fields: Option<Fields>| fields.map_or(Json::Null, Json::Object);
-            json!({ "prechange": state(before), "postchange": state(after) })
+            let states = [("prechange", state(before)), ("postchange", state(after))];
+            Json::Object(states.map(|(name, state)| (name.to_owned(), state)).into_iter().collect())
         })
     }
 

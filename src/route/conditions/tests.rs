@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::*;
+use crate::model::Event;
 use crate::model::{Actor, Change, EventId, Json, ReceiptId, Timestamp};
 
 /// An event with this data and nothing else.
@@ -64,7 +65,7 @@ fn set(text: &str) -> Conditions {
 
 /// `T` holds, `F` does not, `!` cannot be evaluated.
 fn letter(set: &Conditions, event: &Event) -> char {
-    match set.check(event) {
+    match set.check(&Context::new(event)) {
         Ok(()) => 'T',
         Err(refusal) if refusal.actual.starts_with("invalid: ") => '!',
         Err(_) => 'F',
@@ -77,12 +78,17 @@ fn verdict(event: &Event, conditions: &str) -> char {
 
 fn table(event: &Event, rows: &[(&str, char)]) {
     for (conditions, wanted) in rows {
-        assert_eq!(verdict(event, conditions), *wanted, "{conditions} {:?}", set(conditions).check(event));
+        assert_eq!(
+            verdict(event, conditions),
+            *wanted,
+            "{conditions} {:?}",
+            set(conditions).check(&Context::new(event))
+        );
     }
 }
 
 /// The refusal in two texts.
 fn refusal(event: &Event, conditions: &str) -> (String, String) {
-    let refusal = set(conditions).check(event).unwrap_err();
+    let refusal = set(conditions).check(&Context::new(event)).unwrap_err();
     (refusal.wanted, refusal.actual)
 }

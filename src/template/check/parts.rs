@@ -7,14 +7,10 @@ pub(super) fn is_secrets(expression: &Expr<'_>) -> bool {
     matches!(expression, Expr::Var(name) if name.id == "secrets")
 }
 
-/// Whether this is one of the secrets, maybe through filters.
-pub(super) fn is_secret(expression: &Expr<'_>) -> bool {
-    match expression {
-        Expr::GetAttr(attribute) => is_secrets(&attribute.expr),
-        Expr::GetItem(item) => is_secrets(&item.expr),
-        Expr::Filter(filter) => filter.expr.as_ref().is_some_and(is_secret),
-        _ => false,
-    }
+/// Whether one of the secrets stands anywhere in this. How deep expressions nest is bounded by
+/// the parser.
+pub(super) fn holds_secret(expression: &Expr<'_>) -> bool {
+    is_secrets(expression) || children(expression).into_iter().any(holds_secret)
 }
 
 /// What a statement holds inside of it.

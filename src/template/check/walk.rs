@@ -4,7 +4,7 @@ use minijinja::machinery::Span;
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, Expr, Spanned, Stmt};
 
 use super::names::Names;
-use super::parts::{argument, bodies, children, expressions, is_secret, is_secrets};
+use super::parts::{argument, bodies, children, expressions, holds_secret, is_secrets};
 use super::{Finding, unknown_filter, unknown_method, unknown_name, unknown_test};
 use crate::yaml::nearest;
 
@@ -68,6 +68,9 @@ impl<'t> Walk<'_, 't> {
             Stmt::Extends(extends) => self.add(extends.span(), "extends another template", other),
             Stmt::Import(import) => self.add(import.span(), "imports another template", other),
             Stmt::FromImport(import) => self.add(import.span(), "imports another template", other),
+            Stmt::Set(set) if holds_secret(&set.expr) => {
+                self.add(set.span(), "gives a secret another name", "write it where it is to stand");
+            }
             _ => {}
         }
         if !matches!(statement, Stmt::Include(_) | Stmt::Extends(_) | Stmt::Import(_) | Stmt::FromImport(_)) {
@@ -153,7 +156,7 @@ impl<'t> Walk<'_, 't> {
                 self.found.extend(handed(1).and_then(|name| unknown_test(at, &name)));
             }
             _ if HARMLESS.contains(&name) => {}
-            _ if of.is_some_and(is_secret) => {
+            _ if of.is_some_and(holds_secret) => {
                 let message = format!("puts a secret through the filter `{name}`, which would not see it");
                 self.add(
                     span,

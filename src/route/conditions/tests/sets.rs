@@ -128,7 +128,7 @@ proptest::proptest! {
             ] {
                 let conditions = json!({ "and": [{ "or": [rule, { "and": [] }] }, rule] });
                 if let (Some(set), _) = compile(&conditions.to_string()) {
-                    let _ = set.check(&event);
+                    let _ = set.check(&Context::new(&event));
                 }
             }
         }

@@ -103,7 +103,12 @@ fn new_and_deleted_objects_have_one_state() {
             ("{ attr: snapshots.ABSENT.tags.name, value: null }", '!'),
         ] {
             let rule = rule.replace("ABSENT", absent).replace("PRESENT", present);
-            assert_eq!(verdict(&event, &rule), wanted, "{rule} {:?}", set(&rule).check(&event));
+            assert_eq!(
+                verdict(&event, &rule),
+                wanted,
+                "{rule} {:?}",
+                set(&rule).check(&Context::new(&event))
+            );
         }
     }
 }
