@@ -6,6 +6,7 @@
 
 mod changes;
 mod diff;
+mod echo;
 mod expr;
 mod expr_file;
 mod facts;
@@ -23,6 +24,8 @@ mod verify;
 mod any_json_tests;
 #[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod echo_tests;
 #[cfg(test)]
 mod tests;
 
@@ -227,9 +230,14 @@ impl Adapter {
         document: Json,
     ) -> Result<Vec<Event>, Failure> {
         let mut drafts = self.drafts(settings, &receipt.request, &document)?;
-        for (index, draft) in drafts.iter_mut().enumerate() {
-            let hidden: Vec<_> = receipt.masked.iter().filter(|masked| masked.event == index).collect();
-            redact::show(&mut draft.changes, &hidden, &draft.action);
+        let mut hidden: HashMap<usize, Vec<&Masked>> = HashMap::new();
+        for masked in &receipt.masked {
+            hidden.entry(masked.event).or_default().push(masked);
+        }
+        for (index, hidden) in hidden {
+            if let Some(draft) = drafts.get_mut(index) {
+                redact::show(&mut draft.changes, &hidden, &draft.action);
+            }
         }
         let native = Arc::new(document);
         let event = |(index, draft)| self.event(receipt, index, draft, Arc::clone(&native));

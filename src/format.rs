@@ -9,7 +9,10 @@ mod facts;
 mod infrahub;
 pub(crate) mod netbox;
 mod time;
+mod told;
 
+#[cfg(test)]
+mod extension_tests;
 #[cfg(test)]
 mod generated_tests;
 #[cfg(test)]

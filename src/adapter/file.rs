@@ -1,6 +1,7 @@
 //! An adapter file as a whole, compiled; every mistake is reported with its place.
 
 use super::Adapter;
+use super::echo::Echoes;
 use super::expr::NamedKeys;
 use super::expr_file::Context;
 use super::facts::{Case, Facts};
@@ -118,7 +119,7 @@ fn mirrors(context: &mut Context<'_>, reader: &mut Reader<'_>) -> Mirrors {
             mirrors.groups.push(paths(context, group));
         }
     }
-    mirrors.echoes = reader.node("echoes").map_or_else(Vec::new, |node| paths(context, node));
+    mirrors.echoes = reader.node("echoes").map(|node| Echoes::compile(context, node)).unwrap_or_default();
     if let Some(mut inner) = reader.section("named_lists", context.problems) {
         inner.text("name", context.problems);
         inner.text("value", context.problems);

@@ -1,7 +1,8 @@
 //! Redaction: what must never be stored is masked in the parsed body, wherever it stands again.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use super::echo::Echoes;
 use super::expr::NamedKeys;
 use super::guard::Guard;
 use super::path::Path;
@@ -27,7 +28,7 @@ pub(super) struct Mirrors {
     pub lists: Vec<Path>,
     /// What is redacted anywhere is redacted below these too, where the same values stand under
     /// other names.
-    pub echoes: Vec<Path>,
+    pub echoes: Echoes,
 }
 
 impl Mirrors {
@@ -52,31 +53,19 @@ impl Mirrors {
         redactions: impl Iterator<Item = &'r Redaction>,
         keys: &NamedKeys,
     ) -> HashSet<usize> {
-        let mut hit = HashSet::new();
-        for path in redactions.flat_map(|redaction| &redaction.paths) {
-            hit.extend(path.all(document).into_iter().filter(|node| maskable(node)).map(address));
+        let nodes = redactions.flat_map(|redaction| &redaction.paths).flat_map(|path| path.all(document));
+        let (mut hit, mut selected) = (HashSet::new(), HashSet::new());
+        for node in nodes {
+            selected.insert(address(node));
+            if maskable(node) {
+                hit.insert(address(node));
+            }
         }
-        if !hit.is_empty() {
+        if !selected.is_empty() {
             self.spread(document, keys, &mut hit);
-            self.echo(document, &mut hit);
+            self.echoes.find(document, keys, &selected, &mut hit);
         }
         hit
-    }
-
-    /// A hidden text or number is hidden in the echoes too.
-    fn echo(&self, document: &Json, hit: &mut HashSet<usize>) {
-        let echoes: Vec<&Json> = self.echoes.iter().flat_map(|path| path.all(document)).collect();
-        if echoes.is_empty() {
-            return;
-        }
-        let mut hidden = HashSet::new();
-        hidden_leaves(document, hit, &mut hidden);
-        let mut again = |leaf| {
-            if hidden.contains(leaf) {
-                hit.insert(address(leaf));
-            }
-        };
-        echoes.into_iter().for_each(|echo| leaves(echo, &mut again));
     }
 
     /// A field known by its name is hidden in every list that shows it.
@@ -96,35 +85,13 @@ impl Mirrors {
     }
 }
 
-/// The leaves of all the nodes that are hit.
-fn hidden_leaves<'d>(node: &'d Json, hit: &HashSet<usize>, hidden: &mut HashSet<&'d Json>) {
-    match node {
-        _ if hit.contains(&address(node)) => leaves(node, &mut |leaf| {
-            hidden.insert(leaf);
-        }),
-        Json::Array(items) => items.iter().for_each(|item| hidden_leaves(item, hit, hidden)),
-        Json::Object(members) => members.values().for_each(|member| hidden_leaves(member, hit, hidden)),
-        _ => {}
-    }
-}
-
-/// The texts and numbers in a node; flags and empty texts give nothing away.
-fn leaves<'d>(node: &'d Json, take: &mut impl FnMut(&'d Json)) {
-    match node {
-        Json::Array(items) => items.iter().for_each(|item| leaves(item, take)),
-        Json::Object(members) => members.values().for_each(|member| leaves(member, take)),
-        Json::String(text) if text.is_empty() => {}
-        Json::String(_) | Json::Number(_) => take(node),
-        Json::Null | Json::Bool(_) => {}
-    }
-}
-
-fn maskable(value: &Json) -> bool {
+/// Whether there is anything to hide in it.
+pub(super) fn maskable(value: &Json) -> bool {
     !value.is_null() && value.as_str() != Some(MASK)
 }
 
 /// A node's identity within one unchanged document.
-fn address(node: &Json) -> usize {
+pub(super) fn address(node: &Json) -> usize {
     std::ptr::from_ref(node).addr()
 }
 
@@ -144,10 +111,14 @@ pub(super) fn mask(node: &mut Json, hit: &HashSet<usize>) {
 /// The fields whose change the masks hide or show only as a mask.
 pub(super) fn hidden(event: usize, real: &[Change], seen: &[Change]) -> Vec<Masked> {
     let fully = |change: &Change| is_mask(&change.from) || is_mask(&change.to);
+    let mut first = HashMap::with_capacity(seen.len());
+    for change in seen {
+        first.entry(change.field.as_str()).or_insert(change);
+    }
     real.iter()
         .filter(|change| {
-            let seen = seen.iter().find(|seen| seen.field == change.field);
-            seen.is_none_or(|seen| fully(seen) && seen != *change)
+            let seen = first.get(change.field.as_str());
+            seen.is_none_or(|seen| fully(seen) && seen != change)
         })
         .map(|change| Masked { event, field: change.field.clone() })
         .collect()
@@ -158,20 +129,36 @@ pub(super) fn show(changes: &mut Vec<Change>, hidden: &[&Masked], action: &str) 
     if hidden.is_empty() {
         return;
     }
-    // A masked parent stands for the fields below it, which are listed themselves.
-    changes.retain(|change| {
-        let below = format!("{}.", change.field);
-        let parent = hidden.iter().any(|masked| masked.field.starts_with(&below));
-        !(parent && (is_mask(&change.from) || is_mask(&change.to)))
-    });
+    drop_parents(changes, hidden);
+    let mut places = HashMap::with_capacity(changes.len());
+    for (place, change) in changes.iter().enumerate() {
+        places.entry(change.field.clone()).or_insert(place);
+    }
     let value = |gone| if gone { Json::Null } else { Json::String(MASK.to_owned()) };
     for masked in hidden {
         let (from, to) = (value(action == "created"), value(action == "deleted"));
-        match changes.iter_mut().find(|change| change.field == masked.field) {
+        match places.get(&masked.field).and_then(|place| changes.get_mut(*place)) {
             Some(change) => (change.from, change.to) = (from, to),
-            None => changes.push(Change { field: masked.field.clone(), from, to, partial: false }),
+            None => {
+                places.insert(masked.field.clone(), changes.len());
+                changes.push(Change { field: masked.field.clone(), from, to, partial: false });
+            }
         }
     }
+}
+
+/// A masked parent stands for the fields below it, which are listed themselves.
+fn drop_parents(changes: &mut Vec<Change>, hidden: &[&Masked]) {
+    let mut sorted: Vec<&str> = hidden.iter().map(|masked| masked.field.as_str()).collect();
+    sorted.sort_unstable();
+    changes.retain(|change| {
+        if !(is_mask(&change.from) || is_mask(&change.to)) {
+            return true;
+        }
+        let below = format!("{}.", change.field);
+        let next = sorted.partition_point(|field| *field < below.as_str());
+        !sorted.get(next).is_some_and(|field| field.starts_with(&below))
+    });
 }
 
 fn is_mask(value: &Json) -> bool {

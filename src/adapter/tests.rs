@@ -67,7 +67,7 @@ pub(super) fn events(adapter: &Adapter, settings: &Settings, body: &[u8]) -> Res
     adapter.normalise(settings, &receipt, reading.document)
 }
 
-fn changes(event: &Event) -> Json {
+pub(super) fn changes(event: &Event) -> Json {
     event.changes.iter().map(|change| json!([change.field, change.from, change.to])).collect()
 }
 

@@ -11,7 +11,8 @@ use serde_json::Map;
 use super::{JSON, Rendered, time};
 use crate::model::{Event, Json};
 
-/// Longer optional attributes are left out: receivers bound the size of their headers.
+/// Attributes that take more bytes, as they are sent, are left out, and the required `type` is
+/// cut: receivers bound the size of their headers.
 const LONGEST: usize = 1024;
 
 #[derive(Serialize)]
@@ -24,7 +25,7 @@ struct Structured<'e> {
 
 /// `application/cloudevents+json`.
 pub(super) fn structured(event: &Event) -> Result<Rendered, String> {
-    let attributes = attributes(event).into_iter();
+    let attributes = attributes(event, str::len).into_iter();
     let attributes = attributes.map(|(name, value)| (name.to_owned(), Json::String(value))).collect();
     let mut rendered = Rendered::json(&Structured { attributes, datacontenttype: JSON, data: event })?;
     "application/cloudevents+json; charset=utf-8".clone_into(&mut rendered.content_type);
@@ -34,20 +35,21 @@ pub(super) fn structured(event: &Event) -> Result<Rendered, String> {
 /// The HTTP binding's binary mode; the content type is that of the data.
 pub(super) fn binary(event: &Event) -> Result<Rendered, String> {
     let mut rendered = Rendered::json(event)?;
-    let attributes = attributes(event).into_iter();
+    let attributes = attributes(event, |text| header(text).len()).into_iter();
     rendered.headers = attributes.map(|(name, value)| (format!("ce-{name}"), header(&value))).collect();
     Ok(rendered)
 }
 
 /// All attributes but the data's type: those that are required, then those that have a value.
-fn attributes(event: &Event) -> Vec<(&'static str, String)> {
+/// `size` tells how many bytes a text takes on its way.
+fn attributes(event: &Event, size: fn(&str) -> usize) -> Vec<(&'static str, String)> {
     let object = event.object.as_ref();
     let given = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut attributes = vec![
         ("specversion", "1.0".to_owned()),
         ("id", event.id.to_string()),
         ("source", reference(&event.source)),
-        ("type", allowed(&event.r#type)),
+        ("type", cut(allowed(&event.r#type), size)),
         ("time", time::rfc3339(event)),
     ];
     let optional = [
@@ -62,9 +64,21 @@ fn attributes(event: &Event) -> Vec<(&'static str, String)> {
         ("actorname", given(&event.actor.name)),
         ("correlationid", given(&event.correlation_id)),
     ];
-    let fits = |(_, value): &(&str, String)| !value.is_empty() && value.len() <= LONGEST;
-    attributes.extend(optional.into_iter().filter(fits).map(|(name, value)| (name, allowed(&value))));
+    let fits = |(_, value): &(&str, String)| !value.is_empty() && size(value) <= LONGEST;
+    attributes.extend(optional.map(|(name, value)| (name, allowed(&value))).into_iter().filter(fits));
     attributes
+}
+
+/// As much of a text as fits.
+fn cut(mut text: String, size: fn(&str) -> usize) -> String {
+    let mut room = LONGEST;
+    let end = text.char_indices().find_map(|(at, c)| {
+        let left = room.checked_sub(size(c.encode_utf8(&mut [0; 4])));
+        room = left.unwrap_or(room);
+        left.is_none().then_some(at)
+    });
+    text.truncate(end.unwrap_or(text.len()));
+    text
 }
 
 /// The text with what no attribute may hold (control characters, noncharacters) replaced.

@@ -5,8 +5,9 @@
 
 use serde_json::json;
 
+use super::told::{self, Told, first};
 use super::{Kinds, facts, time};
-use crate::model::{Change, Event, Json};
+use crate::model::{Actor, Change, Event, Json};
 use crate::snapshots::{Fields, Snapshots};
 
 /// By which fields people know an object.
@@ -16,7 +17,7 @@ const NAMES: [&str; 4] = ["name", "hostname", "label", "title"];
 pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
     let own = event.system == "datagerry" && event.native.get("operation").is_some_and(Json::is_string);
     let mut body = if own { own_body(event) } else { foreign_body(event, kinds) };
-    if !own || !says_all(event) {
+    if !own || !says_all(event) || !tells_facts(event, &body) {
         body["crossconnect"] = facts::facts(event);
     }
     body
@@ -41,6 +42,41 @@ fn says_all(event: &Event) -> bool {
         && event.native["operation"].as_str() == Some(operation(event))
         && event.native.get("crossconnect").is_none()
         && !event.changes.iter().any(facts::is_masked)
+}
+
+/// Whether they give the same facts again: a source's `kinds` have names for types, and of its
+/// `map` DATAGERRY knows nothing.
+fn tells_facts(event: &Event, body: &Json) -> bool {
+    let Some(members) = body.as_object() else { return false };
+    let first = |places: &[&str]| first(members, places);
+    let kind = first(&["/object_after/type_id", "/object_before/type_id"]).map(|id| format!("type:{id}"));
+    let id = first(&["/object_after/public_id", "/object_before/public_id"]);
+    let editor = [
+        "/object_after/editor_id",
+        "/object_after/author_id",
+        "/object_before/editor_id",
+        "/object_before/author_id",
+    ];
+    let told = Told {
+        object: told::object(kind, id, name(body), None),
+        branch: None,
+        actor: Actor { id: first(&editor), name: None },
+        correlation_id: None,
+    };
+    let at = body.pointer("/event_time/$date").unwrap_or(&Json::Null);
+    told.is_of(event) && time::tells(at, event.occurred_at.as_deref())
+}
+
+/// The first of the fields by which people know an object.
+fn name(body: &Json) -> Option<String> {
+    let fields = ["/object_after/fields", "/object_before/fields"].into_iter();
+    let fields =
+        fields.filter_map(|place| body.pointer(place)).find(|fields| !fields.is_null())?.as_array()?;
+    let value = |known: &str| {
+        let named = fields.iter().filter(|field| field["name"].as_str() == Some(known));
+        named.map(|field| &field["value"]).find(|value| !value.is_null() && value.as_str() != Some(""))
+    };
+    told::text(NAMES.into_iter().find_map(value)?)
 }
 
 fn operation(event: &Event) -> &'static str {

@@ -5,11 +5,52 @@
 
 use serde_json::{Map, json};
 
+use super::told::{Told, first, object};
 use super::{Kinds, facts, time};
-use crate::model::{Change, Event, Json, Object};
+use crate::model::{Actor, Change, Event, Json, Object};
 
 /// The kind that all nodes have, for peers of which only the id is known.
 const ANY_NODE: &str = "CoreNode";
+
+/// Where the object of an event is told: the beginning of the event's name, and the places of
+/// kind, id and name.
+const OBJECTS: [(&str, [&[&str]; 3]); 8] = [
+    (
+        "infrahub.node.",
+        [
+            &["/data/kind", "/data/changelog/node_kind"],
+            &["/data/node_id", "/data/changelog/node_id"],
+            &["/data/changelog/display_label"],
+        ],
+    ),
+    ("infrahub.branch.", [&["branch"], &["/data/branch_id", "/data/branch_name"], &["/data/branch_name"]]),
+    ("infrahub.artifact.", [&["CoreArtifact"], &["/data/node_id"], &["/data/artifact_name", "/data/name"]]),
+    (
+        "infrahub.repository.",
+        [
+            &["repository"],
+            &["/data/repository_id", "/data/node_id", "/data/repository_name"],
+            &["/data/repository_name", "/data/name"],
+        ],
+    ),
+    ("infrahub.schema.", [&["schema"], &["/data/branch_name", "/branch"], &["/data/branch_name", "/branch"]]),
+    (
+        "infrahub.proposed_change_thread.",
+        [&["/data/thread_kind", "CoreChangeThread"], &["/data/thread_id"], &[]],
+    ),
+    (
+        "infrahub.proposed_change.",
+        [&["CoreProposedChange"], &["/data/proposed_change_id"], &["/data/proposed_change_name"]],
+    ),
+    (
+        "infrahub.",
+        [
+            &["/data/kind", "/data/node_kind"],
+            &["/data/node_id", "/data/id"],
+            &["/data/changelog/display_label", "/data/display_label", "/data/name"],
+        ],
+    ),
+];
 
 /// The body of an Infrahub webhook.
 pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
@@ -20,18 +61,31 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
         (None, None) => (payload(event), nodeless(event)),
     };
     let account = event.actor.id.as_ref().or(event.actor.name.as_ref().filter(|_| own.is_none()));
-    let mut body = facts::object([
+    let body = [
         ("data", data),
         ("id", id(event, own.is_some())),
         ("branch", json!(event.branch)),
         ("account_id", json!(account)),
         ("occured_at", json!(occurred_at(event, own.is_some()))),
         ("event", json!(name)),
-    ]);
-    if !own.is_some_and(|own| says_all(event, own)) {
-        body["crossconnect"] = facts::facts(event);
+    ];
+    let mut body: Map<_, _> = body.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    if !own.is_some_and(|own| says_all(event, own) && told(&body, own).is_of(event)) {
+        body.insert("crossconnect".to_owned(), facts::facts(event));
     }
-    body
+    Json::Object(body)
+}
+
+/// What is read from Infrahub's own members. Of times nothing is lost.
+fn told(body: &Map<String, Json>, name: &str) -> Told {
+    let places = OBJECTS.iter().find(|(beginning, _)| name.starts_with(beginning));
+    let told = places.map(|(_, places)| places.map(|places| first(body, places)));
+    Told {
+        object: told.and_then(|[kind, id, name]| object(kind, id, name, None)),
+        branch: first(body, &["/branch"]),
+        actor: Actor { id: first(body, &["/account_id"]), name: None },
+        correlation_id: None,
+    }
 }
 
 /// What Infrahub called it, where the event came in its envelope; a route may have added data.

@@ -5,12 +5,30 @@
 
 use serde_json::{Map, json};
 
+use super::told::{Told, first, object};
 use super::{Kinds, facts, time};
-use crate::model::{Event, Json, Object};
+use crate::model::{Actor, Event, Json, Object};
 use crate::snapshots::{Fields, Snapshots};
 
 /// Whose `data` and states already are what NetBox's REST API gives.
 const NATIVES: [&str; 2] = ["netbox", "nautobot"];
+
+/// By which members of `data` people know an object.
+const NAMES: [&str; 10] = [
+    "/data/name",
+    "/data/display",
+    "/data/display_name",
+    "/data/label",
+    "/data/address",
+    "/data/prefix",
+    "/data/cid",
+    "/data/model",
+    "/data/title",
+    "/data/slug",
+];
+
+/// Members of `data` that say what its flat fields say, by system.
+const REPEATED: [(&str, &str); 2] = [("datagerry", "fields"), ("infrahub", "changelog")];
 
 /// The body of a NetBox webhook, and the names a template sees.
 pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
@@ -31,8 +49,8 @@ pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
     put("data", data(event, &snapshots, own.is_some()));
     put("request", request(event, user));
     put("snapshots", states(event, snapshots));
-    if !own.is_some_and(|own| says_all(event, own, kinds)) {
-        put("context", context(event));
+    if !own.is_some_and(|own| says_all(event, own, kinds) && told(&view).is_of(event)) {
+        view.insert("context".to_owned(), context(event));
     }
     if event.system == "netbox" {
         // What a plugin, a later release or the operator's template adds.
@@ -67,6 +85,20 @@ fn says_all(event: &Event, word: &str, kinds: &Kinds) -> bool {
         && event.object.as_ref().is_none_or(plain)
         && !event.changes.iter().any(facts::is_masked)
         && event.native.pointer("/context/crossconnect").is_none()
+}
+
+/// What is read from NetBox's own members. Of times nothing is lost.
+fn told(view: &Map<String, Json>) -> Told {
+    let [kind, id, url] = ["/object_type", "/data/id", "/data/url"].map(|place| first(view, &[place]));
+    Told {
+        object: object(kind, id, first(view, &NAMES), url),
+        branch: None,
+        actor: Actor {
+            id: first(view, &["/request/user/id"]),
+            name: first(view, &["/username", "/request/user/username", "/request/user"]),
+        },
+        correlation_id: first(view, &["/request_id", "/request/id"]),
+    }
 }
 
 fn context(event: &Event) -> Json {
@@ -108,8 +140,9 @@ fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
     data.insert("url".to_owned(), json!(object.url));
     data.insert("display".to_owned(), json!(object.name));
     data.insert("name".to_owned(), json!(object.name));
-    let told = snapshots.latest().into_iter().chain(event.data.as_object());
-    for (field, value) in told.flatten() {
+    let repeated = |member: &str| REPEATED.contains(&(event.system.as_str(), member));
+    let told = event.data.as_object().into_iter().flatten().filter(|(member, _)| !repeated(member));
+    for (field, value) in snapshots.latest().into_iter().flatten().chain(told) {
         data.entry(field.clone()).or_insert_with(|| value.clone());
     }
     Json::Object(data)
@@ -121,7 +154,16 @@ fn states(event: &Event, snapshots: Snapshots) -> Json {
     } else {
         [snapshots.before, snapshots.after].map(|state| state.map_or(Json::Null, Json::Object))
     };
-    facts::object([("prechange", before), ("postchange", after)])
+    let states = [("prechange", before), ("postchange", after)];
+    match event.native.get("snapshots").and_then(Json::as_object).filter(|_| event.system == "nautobot") {
+        // Nautobot tells the differences as well, and its templates use them.
+        Some(native) => {
+            let mut native = native.clone();
+            native.extend(states.map(|(name, state)| (name.to_owned(), state)));
+            Json::Object(native)
+        }
+        None => facts::object(states),
+    }
 }
 
 /// The request behind the event; none for what is about no object, such as a job.

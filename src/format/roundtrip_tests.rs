@@ -27,14 +27,14 @@ pub(super) struct Source {
 }
 
 #[derive(Default)]
-struct Options {
-    templated: bool,
-    redact: &'static [&'static str],
-    map: &'static str,
+pub(super) struct Options {
+    pub templated: bool,
+    pub redact: &'static [&'static str],
+    pub map: &'static str,
 }
 
 impl Source {
-    fn new(name: &str, options: &Options) -> Self {
+    pub fn new(name: &str, options: &Options) -> Self {
         let mut problems = Problems::default();
         let (file, text) = shipped(name).unwrap();
         let adapter = Adapter::compile(file, text, &mut problems).unwrap();
@@ -54,7 +54,7 @@ impl Source {
     }
 
     /// The event in a body, and the receipt it came with; nothing where it cannot be read.
-    fn event(&self, body: &[u8]) -> Option<(Event, Receipt)> {
+    pub fn event(&self, body: &[u8]) -> Option<(Event, Receipt)> {
         let reading = self.adapter.read(&self.settings, body).ok()?;
         let mut receipt = receipt(&reading.body);
         receipt.masked = reading.masked;
@@ -73,7 +73,7 @@ pub(super) static PLAIN: LazyLock<[Source; 3]> =
     LazyLock::new(|| DIALECTS.map(|(name, _)| Source::new(name, &Options::default())));
 
 /// Name and body of every captured request of a sender.
-fn captures(sender: &str) -> Vec<(String, Vec<u8>)> {
+pub(super) fn captures(sender: &str) -> Vec<(String, Vec<u8>)> {
     let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/corpus");
     let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

@@ -19,6 +19,8 @@ use crate::signature::python_str;
 
 /// What a transformation returned: no envelope, so nothing is known but the payload.
 const CUSTOM: &str = "infrahub.custom";
+/// Whose `data` is what Infrahub's webhooks hold.
+const SYSTEM: &str = "infrahub";
 /// What Infrahub calls the branch of everything that lies on no branch; its webhooks say `null`.
 const GLOBAL: &str = "-global-";
 
@@ -97,7 +99,8 @@ impl<'e> Text<'e> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'e> {
     event: &'e Event,
-    /// Of Infrahub's events their kind: `node`, `branch`, `group` … Empty for other systems.
+    /// Of Infrahub's events their kind: `node`, `branch`, `group` … Empty for other systems, also
+    /// where they relay an event of Infrahub: its data then is in their shape.
     family: &'e str,
     /// Infrahub's `data`; `null` for other systems.
     data: &'e Json,
@@ -108,11 +111,13 @@ impl<'e> Facts<'e> {
     /// `default_branch` is the source's; `main` if it has none.
     pub fn of(event: &'e Event, default_branch: Option<&'e str>) -> Self {
         let custom = event.r#type == CUSTOM;
-        let rest = event.r#type.strip_prefix("infrahub.").filter(|_| !custom && event.data.is_object());
-        let family = rest.and_then(|rest| rest.split('.').next()).unwrap_or_default();
+        let rest = event.r#type.strip_prefix("infrahub.").filter(|_| !custom);
+        let relayed = event.system != SYSTEM;
+        let own = rest.filter(|_| !relayed && event.data.is_object());
+        let family = own.and_then(|rest| rest.split('.').next()).unwrap_or_default();
         let branch = match event.branch.as_deref() {
             None if custom => None,
-            None if !family.is_empty() => Some(GLOBAL),
+            None if !family.is_empty() || relayed && rest.is_some() => Some(GLOBAL),
             None => Some(default_branch.unwrap_or(DEFAULT)),
             told => told,
         };

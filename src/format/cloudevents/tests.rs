@@ -154,6 +154,20 @@ fn what_no_attribute_may_hold_is_replaced_or_left_out() {
 }
 
 #[test]
+fn attributes_are_as_long_as_they_are_on_their_way() {
+    let (long, euros) = ("t".repeat(5000), "€".repeat(200));
+    let odd = event(
+        json!({"type": format!("{euros}{long}"), "object": {"kind": "k", "id": "1", "name": euros, "url": null}}),
+    );
+    let (attributes, data) = structured(&odd);
+    assert_eq!((attributes["type"].len(), &attributes["objectname"]), (1024, &euros));
+    assert_eq!(data["type"], odd.r#type);
+    let (attributes, _) = binary(&odd);
+    assert_eq!(attributes["type"], "€".repeat(113), "nine bytes each");
+    assert!(!attributes.contains_key("objectname"), "600 bytes are 1800 on their way");
+}
+
+#[test]
 fn header_values_are_encoded_as_the_binding_says() {
     for (text, wanted) in [
         ("Euro € 😀", "Euro%20%E2%82%AC%20%F0%9F%98%80"),

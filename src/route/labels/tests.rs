@@ -405,3 +405,20 @@ fn no_resource_has_a_label_twice() {
         }
     }
 }
+
+#[test]
+fn an_infrahub_event_that_another_system_relays_is_told_by_its_facts() {
+    let mut relayed = node();
+    relayed.system = "netbox".to_owned();
+    relayed.data = json!({"kind": "a field", "node_id": "x", "action": "x", "changelog": {"attributes": {}}});
+    let resource = resource(&relayed);
+    assert_eq!(
+        [&resource["infrahub.node.kind"], &resource["infrahub.node.id"], &resource["infrahub.node.action"]],
+        ["InfraInterface", "n-1", "updated"]
+    );
+    let updates = related(&relayed, "infrahub.node.attribute_update");
+    assert_eq!(updates.len(), relayed.changes.len());
+    assert_eq!(updates[0]["infrahub.attribute.value"], "active");
+    relayed.branch = None;
+    assert_eq!(Facts::of(&relayed, None).branch(), Some("-global-"));
+}
