@@ -74,6 +74,34 @@ fn credentials_are_found_wherever_people_put_them() {
         ("body_template", "token: hush\nname: {{ data.name }}\n"),
         ("body_template", r#"{"a": "{{ "abcdefghij0765432189hush" }}"}"#),
         ("body_template", "{\"token\": \"hush\", \"id\": {{ data.id }"),
+        ("body_template", r#"{"password": "it's-hush"}"#),
+        ("body_template", r#"{"password": "a\"hush"}"#),
+        ("body_template", r#"{"password": "'hush"}"#),
+        ("body_template", r#"{"password": "a\\", "token": "hush"}"#),
+        ("body_template", r#"{"password": 'it's-hush'}"#),
+        ("body_template", r#"{"password": "it"-hush"}"#),
+        ("body_template", r#"{"password": "unclosed hush"#),
+        ("body_template", r#"{"a": "{\"password\": \"it's \\\"hush\"}"}"#),
+        ("body_template", r#"{"tokens": ["a", "hush"], "b": 1}"#),
+        ("body_template", r#"{"auth": {"user": "ann", "password": "[hush"}}"#),
+        ("body_template", r#"{"token": "{{ data.id }}-hush"}"#),
+        ("body_template", r#"{"token": "{{ 'hush' }}"}"#),
+        ("body_template", r#"{"token": "a{{ data["x"] }}hush"}"#),
+        ("body_template", r#"{"text": "log in with password=a(hush)"}"#),
+        ("body_template", "password=Tr0ub(4dor)hush"),
+        ("body_template", "password='it'\\''s-hush' run"),
+        ("body_template", "password: 'it''s-hush'"),
+        ("body_template", "password: correct horse hush\n"),
+        ("body_template", "a: 1\npassword: [hush\n"),
+        ("body_template", "password={hush}&a=1"),
+        ("body_template", "<password>hush</password>"),
+        ("body_template", "<a:password type=\"text\"><![CDATA[it's <hush>]]></a:password>"),
+        ("body_template", "<password>hush"),
+        ("body_template", "<login password=\"it's hush\"/>"),
+        ("body_template", r#"{% set secret = "it's-hush" %}{{ secret }}"#),
+        ("body_template", r#"{% set secret = "a\"hush" %}{{ secret }}"#),
+        ("body_template", r#"{% set a = "it's" %}{% set secret = 'hush' %}"#),
+        ("body_template", r#"{% set secret = "hush %}"#),
     ] {
         let import = webhook(serde_json::json!({ field: value }));
         let out = everything(&import);
@@ -100,6 +128,28 @@ fn what_looks_like_a_credential_but_is_none_is_kept() {
         let import = webhook(serde_json::json!({ field: value }));
         assert!(import.config.contains(kept), "{field}: {value}\n{}", import.config);
         assert!(!import.config.contains("replace-me}"), "{field}: {value}\n{}", import.config);
+    }
+}
+
+#[test]
+fn what_stands_around_a_credential_is_kept() {
+    for (template, wanted) in [
+        (r#"{"token": "it's", "a": 1}"#, r#"{"token": "{{ secrets.token }}", "a": 1}"#),
+        (r#"{"token": 12345, "a": 1}"#, r#"{"token": {{ secrets.token }}, "a": 1}"#),
+        (r#"{"token": null, "a": 1}"#, r#"{"token": null, "a": 1}"#),
+        (r#"{"tokens": ["a", "b"]}"#, r#"{"tokens": ["{{ secrets.tokens }}", "{{ secrets.tokens_2 }}"]}"#),
+        (
+            r#"{"a": "Authorization: Bearer x", "b": 1}"#,
+            r#"{"a": "Authorization: Bearer {{ secrets.authorization }}", "b": 1}"#,
+        ),
+        (r#"{"a": "{\"token\": \"x\"}"}"#, r#"{"a": "{\"token\": \"{{ secrets.token }}\"}"}"#),
+        ("a=1&token=x(y)&b={{ data.id }}", "a=1&token={{ secrets.token }}&b={{ data.id }}"),
+        ("<token>x</token><a>1</a>", "<token>{{ secrets.token }}</token><a>1</a>"),
+        ("{% set token = \"it's\" %}{{ token }}", "{% set token = secrets.token %}{{ token }}"),
+    ] {
+        let mut variables = draft::Variables::default();
+        let mut vault = draft::Vault::new("w", "webhook", &mut variables);
+        assert_eq!(mask::template(template, "body template", &mut vault), wanted);
     }
 }
 
