@@ -15,6 +15,7 @@ mod mask;
 mod name;
 mod netbox;
 mod record;
+mod refusal;
 mod render;
 mod script;
 mod target;
@@ -114,6 +115,7 @@ pub fn import(system: System, exports: &[Export], wishes: &Wishes) -> Result<Imp
     if !problems.is_empty() {
         return Err(problems.into_sorted());
     }
+    refusal::comment_out(&mut draft);
     let todo = todo::list(&draft);
     let config = render::config(&draft, &todo);
     Ok(Import { config, todo, scripts: draft.scripts })

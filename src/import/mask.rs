@@ -107,28 +107,39 @@ fn replaced(text: &str, pieces: &[Piece], place: &Range<usize>) -> Option<(Range
     Some((literal, true))
 }
 
-/// Data with placeholders where credentials were.
-pub(super) fn data(json: &Json, place: &str, vault: &mut Vault<'_>) -> Tree {
-    member("data", json, false, place, vault)
+/// A mapping without the credentials in it; where they were goes to `dropped`. `None` if nothing
+/// is left of it, or it is none.
+pub(super) fn data(json: &Json, dropped: &mut Vec<String>) -> Option<Tree> {
+    let tree = json.is_object().then(|| member("", json, false, dropped)).flatten();
+    tree.filter(|tree| *tree != Tree::Map(Vec::new()))
 }
 
-fn member(key: &str, json: &Json, is_secret: bool, place: &str, vault: &mut Vault<'_>) -> Tree {
-    let mut mask = || Tree::Text(vault.placeholder(key, &format!("{key:?} in the {place}")));
-    match json {
-        Json::String(text) if !text.is_empty() && (is_secret || is_credential(text)) => mask(),
-        Json::Number(_) if is_secret => mask(),
+fn member(path: &str, json: &Json, is_secret: bool, dropped: &mut Vec<String>) -> Option<Tree> {
+    let is_dropped = match json {
+        Json::String(text) => !text.is_empty() && (is_secret || is_credential(text)),
+        Json::Number(_) => is_secret,
+        _ => false,
+    };
+    if is_dropped {
+        if dropped.last().is_none_or(|last| last != path) {
+            dropped.push(path.to_owned());
+        }
+        return None;
+    }
+    Some(match json {
         Json::Array(items) => {
-            Tree::List(items.iter().map(|item| member(key, item, is_secret, place, vault)).collect())
+            Tree::List(items.iter().filter_map(|item| member(path, item, is_secret, dropped)).collect())
         }
         Json::Object(members) => {
-            let entry = |(key, value): (&String, &Json)| {
+            let mut entry = |(key, value): (&String, &Json)| {
                 let is_secret = is_secret || credential::is_field(key);
-                (key.clone(), member(key, value, is_secret, place, vault))
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                Some((key.clone(), member(&path, value, is_secret, dropped)?))
             };
-            Tree::Map(members.iter().map(entry).collect())
+            Tree::Map(members.iter().filter_map(&mut entry).collect())
         }
         other => Tree::of(other),
-    }
+    })
 }
 
 fn is_credential(text: &str) -> bool {

@@ -68,7 +68,11 @@ fn source(draft: &Draft, w: &mut Writer) {
         System::Datagerry => ("token", proof),
         _ => ("secrets", Tree::List(vec![proof])),
     };
-    let entries = vec![("adapter".to_owned(), Tree::text(draft.adapter)), (key.to_owned(), proof)];
+    let mut entries = vec![("adapter".to_owned(), Tree::text(draft.adapter)), (key.to_owned(), proof)];
+    if draft.system == System::Infrahub {
+        w.comment(1, "Routes with a branch_scope compare with default_branch, which no export tells.");
+        entries.push(("default_branch".to_owned(), Tree::text("main")));
+    }
     w.entry(1, &draft.source, &Tree::Map(entries));
     w.gap();
 }

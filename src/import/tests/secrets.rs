@@ -179,6 +179,10 @@ fn secrets_of_headers_and_action_data_and_passwords_of_infrahub_stay() {
          "action_data": {"password": "hush", "pin": {"tokens": ["hush", 7654321]}, "auth": {"user": "hush"}, "note": "Bearer hush"}}]"#;
     let out = everything(&of_text(System::Netbox, rule));
     assert!(!out.contains("hush") && !out.contains("7654321"), "{out}");
+    assert!(!out.contains("replace-me}"), "a variable in action data would be stored in clear\n{out}");
+    let todo = of_text(System::Netbox, rule).todo;
+    let left_out = "(password, pin.tokens, auth.user, note): put them into `secrets:`";
+    assert!(todo.iter().any(|point| point.contains(left_out)), "{todo:#?}");
     let node = r#"[{"kind": "CoreStandardWebhook", "name": "w", "url": "https://x.example.com/?token=hush", "shared_key": "hush",
         "headers": [{"kind": "CorePasswordKeyValue", "key": "X-A", "value": "hush"}, {"key": "Authorization", "value": "Bearer hush"}]}]"#;
     assert!(!everything(&of_text(System::Infrahub, node)).contains("hush"));
