@@ -1,8 +1,8 @@
 //! What people configured in their CMDB, as a config of the gateway: exports of NetBox, Infrahub and
 //! DATAGERRY in, the text of a config.yaml and a list of what is left to do out.
 //!
-//! Pure: texts in, texts out. No secret of an export ever enters what comes out; a placeholder
-//! stands where one was. Files, terminals and randomness stay outside.
+//! Pure: texts in, texts out. What can be told for a credential never enters what comes out; a
+//! placeholder stands where one was. Files, terminals and randomness stay outside.
 
 mod code;
 mod credential;

@@ -293,6 +293,7 @@ proptest! {
         data in any_data(),
         kinds in proptest::collection::vec("[a-z_]{1,8}\\.[a-z]{1,8}", 1..4),
     ) {
+        let values: Vec<&Value> = data.as_object().unwrap().values().collect();
         let mut all = Vec::new();
         for (id, name) in names.iter().enumerate() {
             all.push(json!({
@@ -301,7 +302,7 @@ proptest! {
             }));
             all.push(json!({
                 "id": id, "name": name, "object_types": kinds, "event_types": ["object_updated"], "enabled": id % 2 == 0,
-                "conditions": {"attr": "x", "value": data}, "action_data": data, "action_type": {"value": "webhook"}, "action_object_id": id,
+                "conditions": {"attr": "x", "op": "in", "value": values}, "action_data": data, "action_type": {"value": "webhook"}, "action_object_id": id,
             }));
         }
         let import = of_text(System::Netbox, &Value::from(all).to_string());
@@ -319,7 +320,7 @@ proptest! {
             let when = route.when.as_ref().unwrap().to_json();
             prop_assert_eq!(&when["kind"], &json!(kinds));
             prop_assert_eq!(json!(route.action_data), data.clone(), "{}", import.config);
-            prop_assert_eq!(&when["conditions"]["value"], &data, "{}", import.config);
+            prop_assert_eq!(&when["conditions"]["value"], &json!(values), "{}", import.config);
         }
     }
 }
