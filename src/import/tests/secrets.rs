@@ -131,6 +131,20 @@ fn what_looks_like_a_credential_but_is_none_is_kept() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_part_of_a_password_in_json_is_left(before in "[a-z'\"\\\\<>()\\[\\]}&=%#, :/-]{0,9}", after in "[a-z'\"\\\\, }]{0,9}") {
+        let inner = serde_json::json!({"a": 1, "password": format!("{before}hush{after}"), "b": "c"}).to_string();
+        let outer = serde_json::json!({"text": inner}).to_string();
+        for template in [inner, outer] {
+            let mut variables = draft::Variables::default();
+            let mut vault = draft::Vault::new("w", "webhook", &mut variables);
+            let masked = mask::template(&template, "body template", &mut vault);
+            proptest::prop_assert!(!masked.contains("hush"), "{template} became {masked}");
+        }
+    }
+}
+
 #[test]
 fn what_stands_around_a_credential_is_kept() {
     for (template, wanted) in [
