@@ -1,8 +1,8 @@
 //! What people configured in their CMDB, as a config of the gateway: exports of NetBox, Infrahub and
 //! DATAGERRY in, the text of a config.yaml and a list of what is left to do out.
 //!
-//! Pure: texts in, texts out. No secret of an export ever enters what comes out; a placeholder
-//! stands where one was. Files, terminals and randomness stay outside.
+//! Pure: texts in, texts out. What can be told for a credential never enters what comes out; a
+//! placeholder stands where one was. Files, terminals and randomness stay outside.
 
 mod code;
 mod credential;
@@ -15,6 +15,7 @@ mod mask;
 mod name;
 mod netbox;
 mod record;
+mod refusal;
 mod render;
 mod script;
 mod target;
@@ -114,6 +115,7 @@ pub fn import(system: System, exports: &[Export], wishes: &Wishes) -> Result<Imp
     if !problems.is_empty() {
         return Err(problems.into_sorted());
     }
+    refusal::comment_out(&mut draft);
     let todo = todo::list(&draft);
     let config = render::config(&draft, &todo);
     Ok(Import { config, todo, scripts: draft.scripts })

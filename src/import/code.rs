@@ -23,6 +23,40 @@ pub(super) enum Kind {
 const MARKS: [(&str, &str, Kind); 3] =
     [("{{", "}}", Kind::Expression), ("{%", "%}", Kind::Statement), ("{#", "#}", Kind::Comment)];
 
+impl Piece {
+    /// Where what is said ends, and the mark at the end begins.
+    pub fn inner_end(&self, text: &str) -> usize {
+        let code = text.get(self.range.clone()).unwrap_or_default();
+        let is_closed = self.kind != Kind::Text
+            && code.len() >= 4
+            && MARKS.iter().any(|(_, close, kind)| *kind == self.kind && code.ends_with(close));
+        if is_closed { self.range.end - 2 } else { self.range.end }
+    }
+}
+
+/// The quoted texts in code, with their quotes. One that does not end goes to the end.
+pub(super) fn literals(text: &str, piece: &Piece) -> Vec<Range<usize>> {
+    let end = piece.inner_end(text);
+    let mut literals = Vec::new();
+    let mut open: Option<(usize, char)> = None;
+    let mut is_escaped = false;
+    for (at, c) in text.get(piece.range.start..end).unwrap_or_default().char_indices() {
+        let at = piece.range.start + at;
+        match open {
+            None if c == '"' || c == '\'' => open = Some((at, c)),
+            Some(_) if is_escaped => is_escaped = false,
+            Some(_) if c == '\\' => is_escaped = true,
+            Some((start, quote)) if c == quote => {
+                literals.push(start..at + 1);
+                open = None;
+            }
+            _ => {}
+        }
+    }
+    literals.extend(open.map(|(start, _)| start..end));
+    literals
+}
+
 /// Whether there is any code.
 pub(super) fn is_template(text: &str) -> bool {
     MARKS.iter().any(|(open, ..)| text.contains(open))

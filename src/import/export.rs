@@ -14,6 +14,8 @@ use crate::problem::Problems;
 
 /// More objects than anybody has webhooks.
 const MOST: usize = 2000;
+/// What the objects of an empty page are.
+const OBJECT: &str = "object";
 /// How deep lists and answers may be wrapped in one another.
 const DEEPEST: usize = 6;
 
@@ -21,8 +23,9 @@ const DEEPEST: usize = 6;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub records: Vec<Record>,
-    /// How many objects a list has, as its pages say, and how many were on them.
-    pub pages: BTreeMap<usize, usize>,
+    /// How many objects of a kind there are, as the pages of their list say, and how many of them
+    /// were found.
+    pub pages: BTreeMap<String, (usize, usize)>,
 }
 
 /// Reads exports of a system. Whatever is no JSON, or of another system, is a problem.
@@ -37,6 +40,10 @@ pub(super) fn read(system: System, exports: &[Export], problems: &mut Problems) 
     // Pages may overlap when something was added between two requests.
     let mut seen = HashSet::new();
     found.records.retain(|record| seen.insert(record.fingerprint()));
+    for (kind, (_, held)) in &mut found.pages {
+        let of_kind = |record: &&Record| kind == OBJECT || *kind == list_of(system, record);
+        *held = found.records.iter().filter(of_kind).count();
+    }
     if let (true, true, Some(first)) = (found.records.is_empty(), problems.is_empty(), exports.first()) {
         let message = format!("there is no webhook of {} in it", system.title());
         problems.add(&first.file, None, message).help(wanted(system).1);
@@ -103,7 +110,10 @@ impl Reader<'_> {
                 let before = self.found.records.len();
                 self.unwrap(&members[key], format!("{path}.{key}"), kind, depth + 1);
                 if let Some(count) = count.and_then(|count| usize::try_from(count).ok()) {
-                    *self.found.pages.entry(count).or_insert(0) += self.found.records.len() - before;
+                    let first = self.found.records.get(before);
+                    let list = first.map_or(OBJECT.to_owned(), |first| list_of(self.system, first));
+                    let (most, _) = self.found.pages.entry(list).or_default();
+                    *most = count.max(*most);
                 }
             }
             (None, Some(data)) => {
@@ -153,6 +163,14 @@ impl Reader<'_> {
     fn unknown(&mut self, path: &str, why: &str) {
         let path = shown(path);
         self.problems.add(self.file, None, format!("`{path}` {why}")).help(wanted(self.system).1);
+    }
+}
+
+/// What the objects of the list are that a record was in.
+fn list_of(system: System, record: &Record) -> String {
+    match system {
+        System::Netbox if !record.has("payload_url") => "event rule".to_owned(),
+        _ => record.kind.clone().unwrap_or_else(|| "webhook".to_owned()),
     }
 }
 

@@ -19,6 +19,10 @@ pub(super) fn plan(found: &Found, draft: &mut Draft, problems: &mut Problems) {
     }
     draft.read = vec![todo::count(found.records.len(), "webhook")];
     netbox::short_of(found, draft);
+    draft.note(format!(
+        "if your default branch has another name than main, write it into `default_branch` of the source {}",
+        draft.source
+    ));
     draft.sender = format!(
         "in Infrahub, add one Standard Webhook with the URL http://GATEWAY:8080/hooks/{}, event type all, branch \
          scope All Branches, and as shared key what {} holds",

@@ -1,5 +1,7 @@
 //! Takes credentials out of what is copied whole: templates, and data that events carry.
 
+mod value;
+
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -11,18 +13,13 @@ use super::draft::Vault;
 use super::write::{Text, Tree};
 use crate::model::Json;
 
-/// `name: value`, `"name": "value"`, `name=value`, with a scheme before the value kept out of it.
-const NAMED: &str = r#"(?x)
-    (?<name> [A-Za-z0-9_.-]+ ) (?: \\? ["'] )? \s* [:=] \s*
-    (?: \\? ["'] (?: (?i:bearer|basic|token|apikey) \s+ )? (?<quoted> [^"'\\\n]+ )
-      | (?: (?i:bearer|basic|token|apikey) \s+ )? (?<bare> [^\s"'\\,;&<>()\[\]{}]+ ) )"#;
 /// A credential behind the word that announces it.
 const ANNOUNCED: &str = r"(?i:\b(?<scheme>bearer|basic|token))\s+(?<value>[A-Za-z0-9._~+/=-]{8,})";
 /// What may look like chance.
 const LONG: &str = r"[A-Za-z0-9_.~-]{20,}";
 
-static PATTERNS: LazyLock<Option<[Regex; 3]>> =
-    LazyLock::new(|| Some([Regex::new(NAMED).ok()?, Regex::new(ANNOUNCED).ok()?, Regex::new(LONG).ok()?]));
+static PATTERNS: LazyLock<Option<[Regex; 2]>> =
+    LazyLock::new(|| Some([Regex::new(ANNOUNCED).ok()?, Regex::new(LONG).ok()?]));
 
 /// A place to be masked, and after what to call it.
 #[derive(Debug)]
@@ -35,16 +32,10 @@ struct Find {
 /// template it is, for the list of what is left to do.
 pub(super) fn template(text: &str, place: &str, vault: &mut Vault<'_>) -> String {
     let pieces = code::pieces(text);
-    let mut finds = finds(text, &pieces);
-    finds.sort_by_key(|find| find.range.start);
     let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for find in finds {
-        let Some((range, is_code)) = replaced(text, &pieces, &find.range) else { continue };
-        if range.start < done {
-            continue;
-        }
-        let name = vault.secret(&find.hint, &format!("what stood behind {:?} in the {place}", find.hint));
+    for (Find { range, hint }, is_code) in places(text, &pieces) {
+        let name = vault.secret(&hint, &format!("what stood behind {hint:?} in the {place}"));
         out.push_str(text.get(done..range.start).unwrap_or_default());
         match is_code {
             true => out.push_str(&format!("secrets.{name}")),
@@ -56,16 +47,28 @@ pub(super) fn template(text: &str, place: &str, vault: &mut Vault<'_>) -> String
     out
 }
 
-fn finds(text: &str, pieces: &[Piece]) -> Vec<Find> {
-    let Some([named, announced, long]) = &*PATTERNS else { return Vec::new() };
-    let mut finds = Vec::new();
-    for found in named.captures_iter(text) {
-        let name = found.name("name").map_or("", |name| name.as_str());
-        let Some(value) = found.name("quoted").or_else(|| found.name("bare")) else { continue };
-        if credential::is_field(name) && is_literal(value.as_str()) {
-            finds.push(Find { range: value.range(), hint: name.to_owned() });
+/// What is replaced, and whether by code, in order; what overlaps is one.
+fn places(text: &str, pieces: &[Piece]) -> Vec<(Find, bool)> {
+    let mut finds = finds(text, pieces);
+    finds.sort_by_key(|find| find.range.start);
+    let mut places: Vec<(Find, bool)> = Vec::new();
+    for find in finds {
+        let Some((range, is_code)) = replaced(text, pieces, &find.range) else { continue };
+        match places.last_mut() {
+            Some((last, _)) if range.start < last.range.end => {
+                last.range.end = last.range.end.max(range.end);
+            }
+            _ => places.push((Find { range, ..find }, is_code)),
         }
     }
+    places
+}
+
+fn finds(text: &str, pieces: &[Piece]) -> Vec<Find> {
+    let Some([announced, long]) = &*PATTERNS else { return Vec::new() };
+    let named = value::find(text, pieces).into_iter();
+    let literal = named.filter(|(_, range)| text.get(range.clone()).is_some_and(is_literal));
+    let mut finds: Vec<Find> = literal.map(|(name, range)| Find { range, hint: name.to_owned() }).collect();
     for found in announced.captures_iter(text) {
         let Some(value) = found.name("value") else { continue };
         let scheme = found.name("scheme").map_or("", |scheme| scheme.as_str());
@@ -95,41 +98,48 @@ fn kind_at(pieces: &[Piece], at: usize) -> Option<Kind> {
 /// `None`: code that names something is no credential.
 fn replaced(text: &str, pieces: &[Piece], place: &Range<usize>) -> Option<(Range<usize>, bool)> {
     let piece = pieces.get(pieces.partition_point(|piece| piece.range.end <= place.start))?;
-    if matches!(piece.kind, Kind::Text | Kind::Comment) {
+    // A value that begins with code is text as well: it stands around the code.
+    if matches!(piece.kind, Kind::Text | Kind::Comment) || place.start == piece.range.start {
         return Some((place.clone(), false));
     }
-    let before = text.get(piece.range.start..place.start)?;
-    let open = before.rfind(['"', '\''])?;
-    let quote = before.get(open..)?.chars().next()?;
-    let after = text.get(place.end..piece.range.end)?;
-    let close = after.find(quote)?;
-    // An even number of quotes before the place: it stands between two literals.
-    let is_inside = before.matches(quote).count() % 2 == 1;
-    is_inside.then_some((piece.range.start + open..place.end + close + 1, true))
+    let mut literals = code::literals(text, piece).into_iter();
+    let literal = literals.find(|literal| literal.start < place.start && place.start < literal.end)?;
+    Some((literal, true))
 }
 
-/// Data with placeholders where credentials were.
-pub(super) fn data(json: &Json, place: &str, vault: &mut Vault<'_>) -> Tree {
-    member("data", json, false, place, vault)
+/// A mapping without the credentials in it; where they were goes to `dropped`. `None` if nothing
+/// is left of it, or it is none.
+pub(super) fn data(json: &Json, dropped: &mut Vec<String>) -> Option<Tree> {
+    let tree = json.is_object().then(|| member("", json, false, dropped)).flatten();
+    tree.filter(|tree| *tree != Tree::Map(Vec::new()))
 }
 
-fn member(key: &str, json: &Json, is_secret: bool, place: &str, vault: &mut Vault<'_>) -> Tree {
-    let mut mask = || Tree::Text(vault.placeholder(key, &format!("{key:?} in the {place}")));
-    match json {
-        Json::String(text) if !text.is_empty() && (is_secret || is_credential(text)) => mask(),
-        Json::Number(_) if is_secret => mask(),
+fn member(path: &str, json: &Json, is_secret: bool, dropped: &mut Vec<String>) -> Option<Tree> {
+    let is_dropped = match json {
+        Json::String(text) => !text.is_empty() && (is_secret || is_credential(text)),
+        Json::Number(_) => is_secret,
+        _ => false,
+    };
+    if is_dropped {
+        if dropped.last().is_none_or(|last| last != path) {
+            dropped.push(path.to_owned());
+        }
+        return None;
+    }
+    Some(match json {
         Json::Array(items) => {
-            Tree::List(items.iter().map(|item| member(key, item, is_secret, place, vault)).collect())
+            Tree::List(items.iter().filter_map(|item| member(path, item, is_secret, dropped)).collect())
         }
         Json::Object(members) => {
-            let entry = |(key, value): (&String, &Json)| {
+            let mut entry = |(key, value): (&String, &Json)| {
                 let is_secret = is_secret || credential::is_field(key);
-                (key.clone(), member(key, value, is_secret, place, vault))
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                Some((key.clone(), member(&path, value, is_secret, dropped)?))
             };
-            Tree::Map(members.iter().map(entry).collect())
+            Tree::Map(members.iter().filter_map(&mut entry).collect())
         }
         other => Tree::of(other),
-    }
+    })
 }
 
 fn is_credential(text: &str) -> bool {

@@ -82,10 +82,11 @@ fn unused(made: &Made, draft: &mut Draft) {
 
 /// Says where only some pages of a list were exported.
 pub(super) fn short_of(found: &Found, draft: &mut Draft) {
-    for (count, held) in &found.pages {
+    for (kind, (count, held)) in &found.pages {
         if held < count {
+            let all = super::todo::count(*count, kind);
             draft.note(format!(
-                "an export holds {held} of {count} objects: export the other pages as well (`?limit=0` gives all)"
+                "the exports hold {held} of {all}: export the other pages as well (`?limit=0` gives all)"
             ));
         }
     }

@@ -28,7 +28,7 @@ fn head(draft: &Draft, list: &[String], w: &mut Writer) {
     let made =
         [todo::count(draft.destinations.len(), "destination"), todo::count(draft.routes.len(), "route")];
     w.comment(0, &format!("Imported from {system}: {}; {}.", draft.read.join(" and "), made.join(" and ")));
-    w.comment(0, "Secrets were not copied: a variable stands for each, with replace-me until it is set.");
+    w.comment(0, "Variables stand for the credentials that were found, with replace-me until they are set.");
     w.line(0, "#");
     w.comment(0, "What is left to do:");
     for (index, point) in list.iter().enumerate() {
@@ -68,7 +68,11 @@ fn source(draft: &Draft, w: &mut Writer) {
         System::Datagerry => ("token", proof),
         _ => ("secrets", Tree::List(vec![proof])),
     };
-    let entries = vec![("adapter".to_owned(), Tree::text(draft.adapter)), (key.to_owned(), proof)];
+    let mut entries = vec![("adapter".to_owned(), Tree::text(draft.adapter)), (key.to_owned(), proof)];
+    if draft.system == System::Infrahub {
+        w.comment(1, "Routes with a branch_scope compare with default_branch, which no export tells.");
+        entries.push(("default_branch".to_owned(), Tree::text("main")));
+    }
     w.entry(1, &draft.source, &Tree::Map(entries));
     w.gap();
 }

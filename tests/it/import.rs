@@ -111,6 +111,20 @@ fn files_that_are_there_are_replaced_only_by_force() {
 
 #[cfg(unix)]
 #[test]
+fn a_config_that_everybody_could_read_becomes_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("config.yaml");
+    write(&config, "old");
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let args = ["import", "netbox", &fixture("nautobot.json"), "--dir", ".", "--force"];
+    let output = run(dir.path(), &args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(config.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[cfg(unix)]
+#[test]
 fn only_its_owner_may_read_the_config() {
     use std::os::unix::fs::PermissionsExt as _;
     let dir = tempfile::tempdir().unwrap();

@@ -69,13 +69,14 @@ impl Events {
 }
 
 /// A path that selects what NetBox sent if it is about one of the kinds. Before 4.4 only the
-/// model is told.
+/// model is told, which models of other apps may share. `None`: none of the kinds can be told so.
 pub(super) fn jobs_of(kinds: &[String]) -> Option<String> {
-    let is_word =
-        |kind: &&String| kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_word = |kind: &&String| {
+        !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     let test = |kind: &String| {
         let model = kind.rsplit('.').next().unwrap_or(kind);
-        format!("@.object_type == \"{kind}\" || @.model == \"{model}\"")
+        format!("@.object_type == \"{kind}\" || (!@.object_type && @.model == \"{model}\")")
     };
     let tests: Vec<String> = kinds.iter().filter(is_word).map(test).collect();
     (!tests.is_empty()).then(|| format!("$.native[?{}]", tests.join(" || ")))

@@ -2,7 +2,7 @@
 
 use super::Made;
 use super::events::{self, Events};
-use crate::import::draft::{Draft, Route, Vault};
+use crate::import::draft::{Draft, Route};
 use crate::import::record::{Record, plain, shown_name, text};
 use crate::import::write::Tree;
 use crate::import::{mask, name};
@@ -128,7 +128,11 @@ pub(super) fn routes(rule: Rule, made: &mut Made, draft: &mut Draft) {
     if !events.jobs.is_empty() {
         // Jobs are about no object, so what they ran for is looked up in what NetBox sent.
         let path = events::jobs_of(&rule.kinds).map(|path| ("path", Tree::text(&path)));
+        let is_for_all = path.is_none() && !rule.kinds.is_empty();
         push(&rule, "-jobs", [("type", Tree::texts(&events.jobs))].into_iter().chain(path).collect(), draft);
+        if is_for_all {
+            no_jobs(&rule, draft);
+        }
     }
     if !events.plugins.is_empty() {
         push(
@@ -157,6 +161,7 @@ fn note(rule: &Rule, events: &Events, draft: &mut Draft) {
         let types = events.plugins.iter().map(|event| shown_name(event)).collect::<Vec<_>>().join(", ");
         draft.note(format!("{about} is for events of plugins ({types}): compare with what arrives (`crossconnect receipts list`)"));
     }
+    note_action_data(rule, draft);
     let foreign: Vec<String> = rule
         .kinds
         .iter()
@@ -169,6 +174,35 @@ fn note(rule: &Rule, events: &Events, draft: &mut Draft) {
             foreign.join(", ")
         ));
     }
+}
+
+/// Action data leaves in bodies, which are stored as they are.
+fn note_action_data(rule: &Rule, draft: &mut Draft) {
+    let about = &rule.about;
+    let Some(data) = &rule.action_data else { return };
+    let mut dropped = Vec::new();
+    if mask::data(data, &mut dropped).is_none() && dropped.is_empty() {
+        draft.note(format!("the action data of {about} is no mapping, and was not taken over"));
+    }
+    if !dropped.is_empty() {
+        let which = dropped.iter().map(|key| shown_name(key)).collect::<Vec<_>>().join(", ");
+        draft.note(format!(
+            "the action data of {about} has credentials, which would be stored with every delivery and were left \
+             out ({which}): put them into `secrets:` of the destination, and use them in its `body_template` or \
+             `headers`"
+        ));
+    }
+}
+
+/// Without its kinds the route would take the jobs of all.
+fn no_jobs(rule: &Rule, draft: &mut Draft) {
+    let Some(route) = draft.routes.last_mut() else { return };
+    route.off.get_or_insert_with(|| "none of its object types can be looked up in a job".to_owned());
+    let note = format!(
+        "the route {} of {} is commented out: none of its object types can be looked up in a job, so give it a `path`",
+        route.name, rule.about
+    );
+    draft.note(note);
 }
 
 fn push(rule: &Rule, suffix: &str, mut when: Vec<(&'static str, Tree)>, draft: &mut Draft) {
@@ -187,15 +221,6 @@ fn push(rule: &Rule, suffix: &str, mut when: Vec<(&'static str, Tree)>, draft: &
     if let Err(webhook) = &rule.to {
         route.off = Some(format!("{webhook} is not among the exports"));
     }
-    match &rule.action_data {
-        Some(data @ Json::Object(_)) => {
-            let mut vault = Vault::new(&route.name, &rule.about, &mut draft.variables);
-            route.action_data = Some(mask::data(data, "action data", &mut vault));
-        }
-        Some(_) => {
-            draft.note(format!("the action data of {} is no mapping, and was not taken over", rule.about))
-        }
-        None => {}
-    }
+    route.action_data = rule.action_data.as_ref().and_then(|data| mask::data(data, &mut Vec::new()));
     draft.routes.push(route);
 }

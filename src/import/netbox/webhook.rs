@@ -32,7 +32,9 @@ pub(super) fn plan(
     let mut to = draft.open(&title, record.about("webhook", &title), body);
     let mut notes = Vec::new();
     let mut vault = Vault::new(&to.name, &to.about, &mut draft.variables);
-    target::set(&url, Jinja::Yes, &mut to, &mut vault);
+    // Nautobot sends to the URL as it stands.
+    let jinja = if is_nautobot { Jinja::No } else { Jinja::Yes };
+    target::set(&url, jinja, &mut to, &mut vault);
     to.content_type = record.text("http_content_type", problems);
     headers(record, &mut to, &mut vault, &mut notes, problems);
     template(record, &mut to, &mut vault, problems);

@@ -91,6 +91,45 @@ fn every_mistake_has_a_place_and_a_remedy() {
 }
 
 #[test]
+fn a_route_that_check_would_refuse_is_commented_out() {
+    let rule = |rest: &str| {
+        format!(
+            r#"[{{"id": 1, "name": "w", "payload_url": "https://x.example.com/", "secret": ""}},
+            {{"id": 2, "name": "fine", "object_types": ["dcim.site"], "event_types": ["object_created"], "action_type": "webhook", "action_object_id": 1}},
+            {{"id": 3, "name": "bad", "event_types": ["object_created"], "action_type": "webhook", "action_object_id": 1, {rest}}}]"#
+        )
+    };
+    let node = |rest: &str| {
+        format!(
+            r#"[{{"kind": "CoreStandardWebhook", "name": "fine", "url": "https://x.example.com/"}},
+            {{"kind": "CoreStandardWebhook", "name": "bad", "url": "https://x.example.com/", {rest}}}]"#
+        )
+    };
+    for (system, text) in [
+        (
+            System::Netbox,
+            rule(
+                r#""object_types": ["dcim.site"], "conditions": {"attr": "name", "op": "regex", "value": "["}"#,
+            ),
+        ),
+        (System::Netbox, rule(r#""object_types": ["dcim.site"], "conditions": {"and": 3}"#)),
+        (System::Netbox, rule(r#""object_types": ["dcim.site"], "conditions": ["a"]"#)),
+        (System::Netbox, rule(r#""object_types": [""]"#)),
+        (System::Infrahub, node(r#""event_type": "infrahub.node.exploded""#)),
+        (System::Infrahub, node(r#""event_type": "node""#)),
+        (System::Infrahub, node(r#""branch_scope": "some""#)),
+        (System::Infrahub, node(r#""event_type": "infrahub.branch.merged", "node_kind": "InfraDevice""#)),
+    ] {
+        let import = of_text(system, &text);
+        let routes = passes_check(&import.config).routes;
+        assert_eq!(routes.len(), 1, "{text}\n{}", import.config);
+        assert!(import.config.contains("\n  # - name: bad\n"), "{}", import.config);
+        let told = import.todo.iter().any(|point| point.starts_with("the route bad of "));
+        assert!(told, "{:#?}", import.todo);
+    }
+}
+
+#[test]
 fn all_mistakes_of_all_files_are_told_at_once() {
     let said = problems(System::Netbox, &["{", r#"[{"payload_url": "https://x/"}, 3]"#, "nonsense"]);
     for part in ["0.json:1:2", "1.json:1:1: `$[0]` has no `name`", "`$[1]` is no object", "2.json:1:1"] {

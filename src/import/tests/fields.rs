@@ -111,9 +111,63 @@ fn jobs_are_looked_up_in_what_netbox_sent() {
         (json!({"event": "job_ended", "object_type": "core.datasource", "data": null}), true),
         (json!({"event": "job_ended", "object_type": "extras.script", "data": {}}), false),
         (json!({"event": "job_started", "model": "datasource", "data": {}}), true),
+        (
+            json!({"event": "job_ended", "object_type": "other.datasource", "model": "datasource", "data": {}}),
+            false,
+        ),
+        (json!({"event": "job_ended", "model": "script", "data": {}}), false),
         (json!({"event": "updated", "model": "datasource", "data": {"id": 1}}), false),
     ] {
         assert_eq!(matches.check(&event(&body), None).is_ok(), wanted, "{body}");
+    }
+}
+
+#[test]
+fn a_rule_whose_kinds_no_job_tells_takes_no_jobs() {
+    let text = r#"[{"id": 1, "name": "w", "payload_url": "https://x.example.com/", "secret": "", "body_template": "x"},
+        {"id": 2, "name": "r", "object_types": ["core.d\"s"], "event_types": ["job_started"], "action_type": "webhook", "action_object_id": 1}]"#;
+    let import = of_text(System::Netbox, text);
+    assert!(config(&import).routes.is_empty(), "{}", import.config);
+    let told = import.todo.iter().any(|point| point.contains("give it a `path`"));
+    assert!(told && import.config.contains("\n  # - name: r-jobs\n"), "{}", import.config);
+}
+
+#[test]
+fn urls_of_nautobot_have_no_templates() {
+    let text = r#"[{"id": "5f0a9e5e-6f0b-4b6e-9d8e-7f2c9f1b2a3c", "name": "w", "content_types": ["dcim.location"], "type_create": true,
+        "payload_url": "https://x.example.com/{{ data.name }}", "secret": ""}]"#;
+    let to = &config(&of_text(System::Netbox, text)).destinations[0];
+    assert_eq!(url(to), "https://x.example.com/%7B%7B%20data.name%20%7D%7D");
+}
+
+#[test]
+fn the_default_branch_of_infrahub_is_written_down() {
+    let node = r#"[{"kind": "CoreStandardWebhook", "name": "w", "url": "https://x.example.com/"}]"#;
+    let import = of_text(System::Infrahub, node);
+    assert_eq!(config(&import).sources[0].default_branch.as_deref(), Some("main"));
+    assert!(import.todo.iter().any(|point| point.starts_with("if your default branch has another name")));
+}
+
+#[test]
+fn missing_pages_are_counted_by_list_and_without_what_was_given_twice() {
+    let hook =
+        |id: usize| json!({"id": id, "name": format!("w{id}"), "payload_url": "https://x.example.com/"});
+    let rule = |id: usize| {
+        json!({"id": id, "name": format!("r{id}"), "object_types": ["dcim.site"], "event_types": ["object_created"],
+               "action_type": "webhook", "action_object_id": 1})
+    };
+    let page = |count: usize, results: Vec<Value>| json!({"count": count, "results": results});
+    for (pages, wanted) in [
+        (json!([page(2, vec![hook(1)]), page(2, vec![rule(1), rule(2)])]), Some("hold 1 of 2 webhooks")),
+        (json!([page(2, vec![hook(1), hook(2)]), page(2, vec![rule(1)])]), Some("hold 1 of 2 event rules")),
+        (json!([page(2, vec![hook(1)]), page(2, vec![hook(1)])]), Some("hold 1 of 2 webhooks")),
+        (json!([page(3, vec![]), page(1, vec![hook(1)])]), Some("hold 1 of 3 objects")),
+        (json!([page(2, vec![hook(1)]), page(2, vec![hook(2)]), page(1, vec![rule(1)])]), None),
+    ] {
+        let todo = of_text(System::Netbox, &pages.to_string()).todo;
+        let said = todo.iter().find(|point| point.contains("export the other pages"));
+        assert_eq!(said.is_some(), wanted.is_some(), "{pages} {said:?}");
+        assert!(wanted.is_none_or(|wanted| said.unwrap().contains(wanted)), "{wanted:?}: {said:?}");
     }
 }
 
@@ -164,7 +218,7 @@ fn what_is_not_told_is_said() {
         (
             System::Netbox,
             r#"{"count": 9, "next": "x", "results": [{"id": 1, "name": "w", "payload_url": "https://x.example.com/"}]}"#,
-            "holds 1 of 9 objects",
+            "hold 1 of 9 webhooks",
         ),
         (
             System::Netbox,
@@ -239,6 +293,7 @@ proptest! {
         data in any_data(),
         kinds in proptest::collection::vec("[a-z_]{1,8}\\.[a-z]{1,8}", 1..4),
     ) {
+        let values: Vec<&Value> = data.as_object().unwrap().values().collect();
         let mut all = Vec::new();
         for (id, name) in names.iter().enumerate() {
             all.push(json!({
@@ -247,7 +302,7 @@ proptest! {
             }));
             all.push(json!({
                 "id": id, "name": name, "object_types": kinds, "event_types": ["object_updated"], "enabled": id % 2 == 0,
-                "conditions": {"attr": "x", "value": data}, "action_data": data, "action_type": {"value": "webhook"}, "action_object_id": id,
+                "conditions": {"attr": "x", "op": "in", "value": values}, "action_data": data, "action_type": {"value": "webhook"}, "action_object_id": id,
             }));
         }
         let import = of_text(System::Netbox, &Value::from(all).to_string());
@@ -265,7 +320,7 @@ proptest! {
             let when = route.when.as_ref().unwrap().to_json();
             prop_assert_eq!(&when["kind"], &json!(kinds));
             prop_assert_eq!(json!(route.action_data), data.clone(), "{}", import.config);
-            prop_assert_eq!(&when["conditions"]["value"], &data, "{}", import.config);
+            prop_assert_eq!(&when["conditions"]["value"], &json!(values), "{}", import.config);
         }
     }
 }
