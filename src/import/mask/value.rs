@@ -64,7 +64,7 @@ impl Strings<'_> {
         for (at, c) in self.text.get(self.at..place).unwrap_or_default().char_indices() {
             match c {
                 '\n' => self.open = false,
-                '"' if backslashes(self.text, self.at + at) % 2 == 0 => self.open = !self.open,
+                '"' if backslashes(self.text, self.at + at).is_multiple_of(2) => self.open = !self.open,
                 _ => {}
             }
         }
@@ -100,7 +100,7 @@ impl<'t> Reader<'t> {
             None if is_closed => self.number(start).unwrap_or_else(|| vec![self.bare(start)]),
             // A line of YAML, or a header.
             None if is("sign", ":") && self.begins_line(name) && !self.in_code(start) => {
-                vec![start..self.line_end(start)]
+                std::iter::once(start..self.line_end(start)).collect()
             }
             None => vec![self.bare(captures.name("list").map_or(start, |list| list.start()))],
         }
@@ -213,7 +213,7 @@ impl<'t> Reader<'t> {
         let ends = after.is_empty() || after.starts_with(|c: char| c.is_whitespace() || ",]}".contains(c));
         match word {
             "null" | "true" | "false" if ends => Some(Vec::new()),
-            _ => (ends && word.parse::<f64>().is_ok()).then(|| vec![start..start + end]),
+            _ => (ends && word.parse::<f64>().is_ok()).then(|| std::iter::once(start..start + end).collect()),
         }
     }
 
@@ -222,7 +222,7 @@ impl<'t> Reader<'t> {
             if c.is_whitespace() || c == '&' {
                 return start..at;
             }
-            if self.in_string && c == '"' && backslashes(self.text, at) % 2 == 0 {
+            if self.in_string && c == '"' && backslashes(self.text, at).is_multiple_of(2) {
                 let rest = self.text.get(at + 1..).unwrap_or_default();
                 let is_end = self.may_follow(rest, '"', 0);
                 return start..if is_end { at } else { self.line_end(at) };
