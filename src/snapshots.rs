@@ -4,6 +4,8 @@
 //! only what changed; others send the new state and what changed. Conditions, templates and
 //! dialects see one shape. Pure.
 
+use std::collections::HashSet;
+
 use serde_json::Map;
 
 use crate::model::{Change, Event, Json};
@@ -39,10 +41,30 @@ impl Snapshots {
         Self { before, after }
     }
 
+    /// Without the fields that differ although no change tells of them, such as counters and times
+    /// of the last edit: who compares the states of an update finds the changes and nothing else.
+    pub fn without_bookkeeping(mut self, changes: &[Change]) -> Self {
+        let (Some(before), Some(after)) = (&mut self.before, &mut self.after) else { return self };
+        let told: HashSet<&str> = changes.iter().flat_map(|change| outer(&change.field)).collect();
+        let differs =
+            |field: &String| before.get(field) != after.get(field) && !told.contains(field.as_str());
+        let fields = before.keys().chain(after.keys());
+        let untold: HashSet<String> = fields.filter(|field| differs(field)).cloned().collect();
+        before.retain(|field, _| !untold.contains(field));
+        after.retain(|field, _| !untold.contains(field));
+        self
+    }
+
     /// The object as it is now; of one that is gone, as it was.
     pub fn latest(&self) -> Option<&Fields> {
         self.after.as_ref().or(self.before.as_ref())
     }
+}
+
+/// A dotted field, and what it may be a part of.
+fn outer(field: &str) -> impl Iterator<Item = &str> {
+    let dots = field.match_indices('.').filter_map(|(dot, _)| field.get(..dot));
+    dots.chain([field])
 }
 
 /// The other state, if any is known, with the changed fields as they were or are.
@@ -166,6 +188,19 @@ mod tests {
         let (before, after) = of(json!({"action": "updated", "after": known, "changes": changes}));
         assert_eq!(before, json!({"name": "n", "status": "a", "cf": {"x.y": 1, "z": 3}, "gone": [1]}));
         assert_eq!(after, known);
+    }
+
+    #[test]
+    fn without_bookkeeping_the_states_differ_by_what_changed() {
+        let (before, after) = (
+            json!({"a": 1, "cf": {"x": 1}, "version": "1.0.0", "same": 1, "gone": 1}),
+            json!({"a": 2, "cf": {"x": 2}, "version": "1.0.1", "same": 1, "edited": 9}),
+        );
+        let changes = json!([{"field": "a", "from": 1, "to": 2}, {"field": "cf.x", "from": 1, "to": 2}]);
+        let event = event(json!({"action": "updated", "before": before, "after": after, "changes": changes}));
+        let Snapshots { before, after } = Snapshots::of(&event).without_bookkeeping(&event.changes);
+        assert_eq!(json!(before), json!({"a": 1, "cf": {"x": 1}, "same": 1}));
+        assert_eq!(json!(after), json!({"a": 2, "cf": {"x": 2}, "same": 1}));
     }
 
     #[test]

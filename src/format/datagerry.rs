@@ -88,7 +88,7 @@ fn operation(event: &Event) -> &'static str {
 }
 
 fn foreign_body(event: &Event, kinds: &Kinds) -> Json {
-    let Snapshots { before, after } = Snapshots::of(event);
+    let Snapshots { before, after } = Snapshots::of(event).without_bookkeeping(&event.changes);
     // Where nothing is known to have changed, both states are the one that is known.
     let known = || before.clone().or_else(|| after.clone()).unwrap_or_else(|| data(event));
     let (before, after) = (before.clone().unwrap_or_else(known), after.clone().unwrap_or_else(known));

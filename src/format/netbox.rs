@@ -46,6 +46,10 @@ pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
     put("username", json!(user));
     put("request_id", json!(event.correlation_id));
     let snapshots = Snapshots::of(event);
+    let snapshots = match NATIVES.contains(&event.system.as_str()) {
+        true => snapshots,
+        false => snapshots.without_bookkeeping(&event.changes),
+    };
     put("data", data(event, &snapshots, own.is_some()));
     put("request", request(event, user));
     put("snapshots", states(event, snapshots));
