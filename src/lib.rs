@@ -29,10 +29,12 @@
 // 0: plain data
 pub mod address;
 pub mod clock;
+mod expectation;
 pub mod glob;
 mod header;
 pub mod json;
 pub mod model;
+mod percent;
 pub mod problem;
 pub mod rate;
 pub mod secret;

@@ -121,11 +121,6 @@ impl Templates {
         Scene(context::of(event, kinds, delivery, marks))
     }
 
-    /// Whether there is a template for the body.
-    pub fn has_body(&self) -> bool {
-        self.body.is_some()
-    }
-
     /// The body, if there is a template for it.
     pub fn body(&self, scene: &Scene) -> Result<Option<String>, TemplateError> {
         self.body.as_ref().map(|text| self.render(BODY, text, scene)).transpose()

@@ -7,6 +7,7 @@ use similar::TextDiff;
 
 use super::expr_file::Context;
 use super::{Adapter, Basics, Overrides, Reading};
+use crate::expectation::part;
 use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::{Node, Reader, Value};
@@ -145,20 +146,6 @@ impl Trial {
             let diff = TextDiff::from_lines(&wanted, &found);
             failures.push(diff.unified_diff().header("expected", "found").to_string());
         }
-    }
-}
-
-/// What of `found` the expectation speaks of, in its order, so that a diff shows no more.
-fn part(found: &Json, wanted: &Json) -> Json {
-    match (found, wanted) {
-        (Json::Object(found), Json::Object(wanted)) => wanted
-            .iter()
-            .filter_map(|(key, wanted)| Some((key.clone(), part(found.get(key)?, wanted))))
-            .collect(),
-        (Json::Array(found), Json::Array(wanted)) if found.len() == wanted.len() => {
-            found.iter().zip(wanted).map(|(found, wanted)| part(found, wanted)).collect()
-        }
-        _ => found.clone(),
     }
 }
 

@@ -87,14 +87,7 @@ pub fn url(text: &str) -> Result<Uri, String> {
 
 /// A text as one part of a query or a path.
 pub fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    crate::percent::encode(text, crate::percent::unreserved)
 }
 
 /// The client's side of TLS. A machine without any roots can still speak plain HTTP.

@@ -10,6 +10,7 @@ use http::Uri;
 use super::classify::Unusable;
 use crate::config::{Destination, Target};
 use crate::model::Delivery;
+use crate::percent;
 use crate::secret::{fill, is_marked, masked};
 use crate::template::origin_of;
 
@@ -104,24 +105,11 @@ impl Place {
     pub fn written(self, secret: &str) -> String {
         match self {
             Self::Header | Self::Text => secret.to_owned(),
-            Self::Url | Self::Form => encoded(secret),
+            Self::Url | Self::Form => percent::encode(secret, percent::unreserved),
             Self::Json => {
                 let quoted = serde_json::Value::from(secret).to_string();
                 quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
             }
         }
     }
-}
-
-/// Percent-encoded but for what RFC 3986 calls unreserved.
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

@@ -3,13 +3,12 @@
 //! The data is the event model. Attributes only name it, for receivers that route without
 //! reading data: what would not fit into one is left out.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use serde_json::Map;
 
 use super::{JSON, Rendered, time};
 use crate::model::{Event, Json};
+use crate::percent;
 
 /// Attributes that take more bytes, as they are sent, are left out, and the required `type` is
 /// cut: receivers bound the size of their headers.
@@ -92,24 +91,12 @@ fn allowed(text: &str) -> String {
 
 /// A relative reference of one segment, which a colon would turn into a scheme.
 fn reference(name: &str) -> String {
-    escape(name, |byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    percent::encode(name, percent::unreserved)
 }
 
 /// Percent-encoded as the HTTP binding wants it.
 fn header(value: &str) -> String {
-    escape(value, |byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'%')
-}
-
-fn escape(text: &str, plain: impl Fn(u8) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if plain(byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    percent::encode(value, |byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'%')
 }
 
 #[cfg(test)]

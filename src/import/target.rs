@@ -10,6 +10,7 @@ use super::credential;
 use super::draft::{Destination, Vault};
 use super::write::Text;
 use crate::address::{self, Why};
+use crate::percent;
 use crate::template;
 
 /// Where a URL leads, as far as it can be told beforehand.
@@ -73,16 +74,8 @@ fn normal(raw: &str, is_template: bool) -> String {
     if is_template {
         return format!("{scheme}{rest}");
     }
-    let mut url = scheme;
-    for c in rest.chars() {
-        if c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c) {
-            url.push(c);
-        } else {
-            let mut bytes = [0; 4];
-            c.encode_utf8(&mut bytes).bytes().for_each(|byte| url.push_str(&format!("%{byte:02X}")));
-        }
-    }
-    url
+    let rest = percent::encode(rest, |byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
+    format!("{scheme}{rest}")
 }
 
 /// What stands before the user, who it is, and what stands behind the `@`.

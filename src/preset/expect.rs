@@ -1,8 +1,8 @@
 //! What a test of a preset expects, and how the request differs from it.
 
 use bytes::Bytes;
-use similar::TextDiff;
 
+use crate::expectation::{difference, part};
 use crate::model::Json;
 use crate::problem::Problems;
 use crate::units;
@@ -88,12 +88,12 @@ impl Expect {
         if let Some(Json::Object(expected)) = &self.headers {
             let found =
                 expected.iter().map(|(name, wanted)| (name.clone(), header(sent, name, wanted))).collect();
-            failures.extend(difference("headers", &Json::Object(expected.clone()), &Json::Object(found)));
+            failures.extend(differing("headers", &Json::Object(expected.clone()), &Json::Object(found)));
         }
         let body = serde_json::from_slice(&sent.body)
             .unwrap_or_else(|_| Json::String(String::from_utf8_lossy(&sent.body).into_owned()));
         if let Some(expected) = &self.body {
-            failures.extend(difference("body", expected, &part(&body, expected)));
+            failures.extend(differing("body", expected, &part(&body, expected)));
         }
         if let Some(largest) = self.largest.filter(|largest| sent.body.len() > *largest) {
             failures.push(format!("the body has {} bytes, more than {largest}", sent.body.len()));
@@ -137,29 +137,12 @@ fn texts<'j>(json: &'j Json, path: &str) -> Vec<&'j str> {
     }
 }
 
-/// What of `found` the expectation speaks of, in its order, so that a diff shows no more.
-fn part(found: &Json, wanted: &Json) -> Json {
-    match (found, wanted) {
-        (Json::Object(found), Json::Object(wanted)) => wanted
-            .iter()
-            .filter_map(|(key, wanted)| Some((key.clone(), part(found.get(key)?, wanted))))
-            .collect(),
-        (Json::Array(found), Json::Array(wanted)) if found.len() == wanted.len() => {
-            found.iter().zip(wanted).map(|(found, wanted)| part(found, wanted)).collect()
-        }
-        _ => found.clone(),
-    }
-}
-
-/// A unified diff, if there is a difference.
-fn difference(what: &str, expected: &Json, found: &Json) -> Option<String> {
+fn differing(what: &str, expected: &Json, found: &Json) -> Option<String> {
+    // Compared as documents: the order of keys says nothing.
     if expected == found {
         return None;
     }
-    let [expected, found] = [expected, found].map(|json| format!("{json:#}\n"));
-    let diff = TextDiff::from_lines(&expected, &found);
-    let diff = diff.unified_diff().context_radius(3).header("expected", "got").to_string();
-    Some(format!("{what} differs\n{}", diff.trim_end()))
+    difference(what, &format!("{expected:#}"), &format!("{found:#}"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Rendered URLs: what may come out, and what of them is fixed beforehand.
 
+use crate::percent;
 use http::Uri;
 
 /// Bytes of a rendered URL.
@@ -118,17 +119,10 @@ fn encoded(text: &str, query: bool) -> String {
         hex(at + 1) && hex(at + 2)
     };
     let kept = (0..bytes.len()).filter(|at| bytes[*at] == b'%').all(encodes);
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let fits = byte.is_ascii_alphanumeric()
-            || b"-._~!$&'()*+,;=:@/".contains(&byte)
+    percent::encode(text, |byte| {
+        percent::unreserved(byte)
+            || b"!$&'()*+,;=:@/".contains(&byte)
             || (byte == b'?' && query)
-            || (byte == b'%' && kept);
-        if fits {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+            || (byte == b'%' && kept)
+    })
 }

@@ -1,7 +1,6 @@
 //! What a test case expects, and how the verdict differs from it.
 
-use similar::TextDiff;
-
+use crate::expectation::difference;
 use crate::model::Json;
 use crate::problem::Problems;
 use crate::script::{Body, Message, ScriptError, Verdict};
@@ -167,17 +166,6 @@ impl ExpectedMessage {
         }
         failures
     }
-}
-
-/// A unified diff, if there is a difference.
-fn difference(what: &str, expected: &str, given: &str) -> Option<String> {
-    if expected == given {
-        return None;
-    }
-    let (expected, given) = (format!("{expected}\n"), format!("{given}\n"));
-    let diff = TextDiff::from_lines(&expected, &given);
-    let diff = diff.unified_diff().context_radius(3).header("expected", "got").to_string();
-    Some(format!("{what} differs\n{}", diff.trim_end()))
 }
 
 /// Of `body` only what `part` names; arrays are compared whole.

@@ -7,6 +7,7 @@ use minijinja::{Error, State, Value};
 use regex::Regex;
 
 use super::{Entry, safe};
+use crate::percent;
 use crate::template::args::Args;
 use crate::template::meter::{charge, charge_times, fault};
 use crate::template::{held, print};
@@ -167,15 +168,7 @@ fn urlencode(_: &mut State<'_, '_>, value: &Value, _: &Args<'_>) -> Result {
 /// Percent-encoded but for what never needs it; slashes stay in paths.
 fn encoded(text: &str, path: bool) -> Result<String> {
     charge_times(text.len(), 3)?;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"_.-~".contains(&byte) || (path && byte == b'/') {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    Ok(out)
+    Ok(percent::encode(text, |byte| percent::unreserved(byte) || (path && byte == b'/')))
 }
 
 /// What is taken for a web address, with or without its scheme.
