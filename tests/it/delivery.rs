@@ -111,8 +111,8 @@ async fn after_the_last_attempt_a_delivery_is_dead_and_a_retry_revives_it() {
     let world = World::start(CONFIG).await;
     world.receiver.answer(|_, _| 503);
     world.post("lab", &change("a", 1)).await;
-    for (arrived, wait) in [(1, 6), (2, 90)] {
-        world.arrived(arrived).await;
+    for (attempts, wait) in [(1, 6), (2, 90)] {
+        world.tried(attempts).await;
         world.clock.advance(Duration::from_secs(wait));
     }
     world.until("it is dead", async |world| world.ledger().await.dead == 1).await;
@@ -154,7 +154,7 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
     let world = World::start(CONFIG).await;
     world.receiver.answer(|n, _| if n == 0 { 302 } else { 200 });
     world.post("lab", &change("a", 1)).await;
-    world.arrived(1).await;
+    world.tried(1).await;
     world.clock.advance(Duration::from_secs(6));
     world.settled().await;
     assert!(world.receiver.received().iter().all(|got| got.path == "/tool"));

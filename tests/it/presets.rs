@@ -181,7 +181,7 @@ async fn a_retry_has_the_same_guid_so_that_awx_launches_nothing_twice() {
         _ => 400,
     });
     world.post("lab", &crate::world::change("a", 1)).await;
-    world.arrived(1).await;
+    world.tried(1).await;
     world.clock.advance(std::time::Duration::from_secs(60));
     world.arrived(2).await;
     let received = world.receiver.received();

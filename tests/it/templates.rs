@@ -234,7 +234,7 @@ async fn a_secret_that_was_rotated_by_a_reload_holds_for_the_next_attempt() {
     let world = World::start(SECRETS).await;
     world.receiver.answer(|n, _| if n == 0 { 500 } else { 200 });
     world.post("nb", &device("sw1")).await;
-    world.arrived(1).await;
+    world.tried(1).await;
     world.reconfigure(&SECRETS.replace("hush-1:a/b", "hush-9"), |_| {});
     world.clock.advance(Duration::from_secs(3600));
     world.settled().await;

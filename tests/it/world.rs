@@ -183,6 +183,15 @@ impl World {
         .await;
     }
 
+    /// Waits until the newest delivery has so many attempts on record. A request that arrived may
+    /// not be settled yet, and its next attempt is due from then on.
+    pub async fn tried(&self, attempts: u64) {
+        self.until(&format!("{attempts} attempts are on record"), async |world| {
+            world.admin("GET", "/api/v1/deliveries").await.body["items"][0]["attempts"] == attempts
+        })
+        .await;
+    }
+
     /// Waits until nothing is pending.
     pub async fn settled(&self) {
         self.until("nothing is pending", async |world| world.ledger().await.pending == 0).await;
