@@ -11,6 +11,7 @@ mod expand;
 mod headers;
 mod ingress;
 mod layer;
+mod loop_guard;
 mod name;
 mod preset;
 mod read;
@@ -28,11 +29,13 @@ mod tls;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
 use crate::format::{Format, Kinds};
+use crate::model::{By, Window};
 use crate::preset::File;
 use crate::schedule::Schedule;
 use crate::script::Limits;
@@ -60,6 +63,8 @@ pub struct Config {
     pub dedupe: Duration,
     pub retention: Retention,
     pub egress: Egress,
+    pub loop_guard: LoopGuard,
+    pub lookups: Vec<Lookup>,
     /// Limits of scripts.
     pub scripts: Limits,
     pub sources: Vec<Source>,
@@ -112,6 +117,86 @@ pub struct Egress {
     pub deny: Vec<IpNet>,
     /// Attempts under way at once, over all destinations.
     pub in_flight: usize,
+    /// The way out for destinations and lookups that name none of their own.
+    pub proxy: Option<Arc<Proxy>>,
+}
+
+/// A forward proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// `http`, `https`, `socks5` or `socks5h`; no credentials in it.
+    pub url: http::Uri,
+    pub credentials: Option<(String, Secret)>,
+    /// Hosts, domains (with a leading dot), addresses and networks that are reached directly.
+    pub no_proxy: Vec<String>,
+    /// The authority of an `https` proxy, in place of the platform's roots.
+    pub ca: Option<PathBuf>,
+    /// Names that this machine cannot resolve are left to the proxy. Else they are refused, as
+    /// nobody could say which address would be reached.
+    pub resolves: bool,
+}
+
+/// How changes that go round in circles are stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoopGuard {
+    /// What this gateway writes into the lineage; gateways that share work share it.
+    pub name: String,
+    /// What came through so many gateways goes nowhere.
+    pub max_hops: u32,
+}
+
+/// A named question to another system, asked for routes that name it.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    pub name: String,
+    pub at: At,
+    pub url: Target,
+    /// Instead of a GET: a GraphQL query and the templates of its variables.
+    pub graphql: Option<Graphql>,
+    pub headers: Vec<(http::HeaderName, Secret)>,
+    pub auth: Option<Auth>,
+    pub tls: Tls,
+    pub proxy: Option<Arc<Proxy>>,
+    pub timeout: Duration,
+    pub connect_timeout: Duration,
+    /// Of an answer, in bytes.
+    pub max_body: usize,
+    /// How long and how many answers are remembered; `None`: none are.
+    pub cache: Option<Cache>,
+    pub in_flight: usize,
+    pub rate: Option<Rate>,
+    pub on_failure: OnFailure,
+    /// For `on_failure: retry`.
+    pub retry: Schedule,
+    /// What of the answer is meant: a JSONPath whose first match counts.
+    pub select: Option<(At, String)>,
+}
+
+/// A GraphQL query.
+#[derive(Debug, Clone)]
+pub struct Graphql {
+    pub query: String,
+    /// Templates by the variable's name.
+    pub variables: Vec<(String, Text)>,
+}
+
+/// How long and how many answers of a lookup are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cache {
+    pub ttl: Duration,
+    /// Of all answers together, in bytes.
+    pub max_bytes: usize,
+}
+
+/// What a failed lookup does to the route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is made again as a delivery would be; after the last time the route failed.
+    Retry,
+    /// The route goes on without.
+    Null,
+    /// The route drops the event.
+    Drop,
 }
 
 #[derive(Debug, Clone)]
@@ -173,9 +258,50 @@ pub struct Destination {
     pub retry: Schedule,
     /// `ordered: object`: deliveries of one object leave one after the other.
     pub ordered: bool,
+    /// `on_newer: supersede`: a newer change of the same object replaces one still waiting.
+    pub supersede: bool,
     pub in_flight: usize,
     pub rate: Option<Rate>,
+    /// `None`: it is off.
+    pub breaker: Option<Breaker>,
+    /// After so long without a success the destination is paused; `None`: never.
+    pub pause_after: Option<Duration>,
+    pub auth: Option<Auth>,
     pub tls: Tls,
+    pub proxy: Option<Arc<Proxy>>,
+}
+
+/// When a destination is left alone for a while.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Breaker {
+    /// The share of failures that opens it, above 0 and at most 1.
+    pub failures: f64,
+    /// Of at least so many attempts,
+    pub of: u32,
+    /// in so long a time.
+    pub within: Duration,
+    /// How long nothing is sent; then one attempt shows how things are.
+    pub open: Duration,
+}
+
+/// How the gateway proves who it is, besides signing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    Basic { user: String, password: Secret },
+    Bearer(Secret),
+    OAuth2(OAuth2),
+}
+
+/// OAuth 2.0 client credentials (RFC 6749, section 4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth2 {
+    pub token_url: http::Uri,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: Option<String>,
+    pub audience: Option<String>,
+    /// Client id and secret go in the body, not in an `Authorization` header.
+    pub in_body: bool,
 }
 
 /// Where a destination's deliveries go.
@@ -196,6 +322,15 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
     /// Certificate and key.
     pub client: Option<(PathBuf, PathBuf)>,
+    pub min_version: TlsVersion,
+}
+
+/// The oldest TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsVersion {
+    #[default]
+    Tls12,
+    Tls13,
 }
 
 #[derive(Debug, Clone)]
@@ -210,6 +345,26 @@ pub struct Route {
     pub active: bool,
     /// Put under the event's `data`, whose own keys win.
     pub action_data: Option<serde_json::Map<String, crate::model::Json>>,
+    /// Asked before the script runs.
+    pub lookups: Vec<(At, String)>,
     pub script: Option<(At, String)>,
+    pub coalesce: Option<Coalesce>,
+    /// `no_op: drop`: updates that changed nothing go nowhere.
+    pub no_op: Option<NoOp>,
     pub to: Vec<(At, String)>,
+}
+
+/// Events of a route that leave together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coalesce {
+    pub at: At,
+    pub by: By,
+    pub window: Window,
+}
+
+/// Which changes do not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NoOp {
+    /// Globs over the names of changed fields.
+    pub ignore: Vec<String>,
 }

@@ -4,10 +4,7 @@
 //! that destination's stack ([`stack`]). Ingress, admin and the rules' files never enter here;
 //! deliveries come from the store and results go there.
 
-mod classify;
-mod client;
 mod echo;
-mod guard;
 mod limit;
 mod record;
 mod settle;
@@ -16,7 +13,6 @@ mod target;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "receivers of tests end with their runtime")]
 mod tests;
-mod tls;
 mod worker;
 
 use std::collections::HashMap;
@@ -31,12 +27,8 @@ use tower::util::BoxCloneService;
 use tower::{BoxError, ServiceBuilder};
 use tracing::{info, warn};
 
-pub use self::classify::Failure;
-pub use self::guard::Guard;
 pub use self::sign::{Preview, preview};
 
-use self::client::Client;
-use self::guard::Guarded;
 use self::limit::{Bucket, Pool, Share, Through};
 use self::record::{Record, Tried};
 use self::settle::Context;
@@ -45,6 +37,8 @@ use self::worker::Worker;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::metrics::Metrics;
+use crate::outbound::client::Client;
+use crate::outbound::guard::{Guard, Guarded};
 use crate::rules::{self, Rules};
 use crate::store::{Leased, Store};
 

@@ -59,6 +59,7 @@ pub mod pipeline;
 pub mod rules;
 // 3: sockets and state
 pub mod metrics;
+pub mod outbound;
 pub mod reply;
 pub mod serve;
 pub mod store;

@@ -3,16 +3,22 @@
 //! No behaviour beyond construction and naming lives here, and nothing here knows a
 //! file, a socket or a clock.
 
+mod batch;
 mod delivery;
 mod event;
 mod id;
+mod lineage;
+mod lookup;
 mod outcome;
 mod receipt;
 
+pub use batch::{Batch, By, Gathered, Member, Sealed, Window};
 pub use delivery::{Attempt, Delivery, DeliveryState, FailureClass, Final};
 pub use event::{Actor, Change, Event, Object};
-pub use id::{DeliveryId, EventId, ParseIdError, ReceiptId};
-pub use outcome::{Decision, Failure, Outcome, Processed, RouteVerdict, Stage};
+pub use id::{BatchId, DeliveryId, EventId, ParseIdError, ReceiptId};
+pub use lineage::Lineage;
+pub use lookup::Looked;
+pub use outcome::{Decision, Failure, Held, Outcome, Processed, RouteVerdict, Stage};
 pub use receipt::{Dedupe, Masked, Proof, Receipt, Request};
 
 /// A parsed JSON document. Number lexemes and key order are kept as received.

@@ -117,12 +117,7 @@ fn routed_before<'o>(before: &'o Outcome, event: &Event, route: &str) -> Option<
 }
 
 fn failed(rules: &Rules, failure: Failure) -> Outcome {
-    Outcome {
-        revision: rules.revision.clone(),
-        failure: Some(failure),
-        events: Vec::new(),
-        deliveries: Vec::new(),
-    }
+    Outcome { failure: Some(failure), ..Outcome::new(&rules.revision) }
 }
 
 fn run(
@@ -137,12 +132,7 @@ fn run(
         Ok(events) => events,
         Err(failure) => return failed(rules, failure),
     };
-    let mut outcome = Outcome {
-        revision: rules.revision.clone(),
-        failure: None,
-        events: Vec::with_capacity(events.len()),
-        deliveries: Vec::new(),
-    };
+    let mut outcome = Outcome::new(&rules.revision);
     for event in events {
         // Shared with the scripts, which read it in place.
         let event = Arc::new(event);
@@ -154,7 +144,7 @@ fn run(
         }
         drop(crossing);
         let event = Arc::try_unwrap(event).unwrap_or_else(|shared| (*shared).clone());
-        outcome.events.push(Processed { event, routes: verdicts });
+        outcome.events.push(Processed { event, routes: verdicts, lookups: Vec::new() });
     }
     outcome
 }
@@ -245,6 +235,7 @@ impl Run<'_> {
                 Decision::Routed {
                     deliveries: ids,
                     script: self.route.script.as_ref().map(|s| s.file.clone()),
+                    batch: None,
                 }
             }
             Err(failure) => Decision::Failed(failure),
@@ -358,6 +349,7 @@ impl Run<'_> {
             id,
             receipt: self.receipt.id,
             event: self.event.id,
+            batch: None,
             route: self.route.name.to_string(),
             destination: to.name.clone(),
             lane: self.lane(to.ordered, key),
@@ -365,6 +357,7 @@ impl Run<'_> {
             content_type,
             headers,
             body: said.body,
+            supersede: to.supersede,
             created_at: self.now,
         })
     }

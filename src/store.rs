@@ -3,7 +3,9 @@
 //! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it. Instants are
 //! kept to the microsecond.
 
+mod condition;
 pub mod sqlite;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +15,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::model::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Final, Outcome, Receipt, ReceiptId, Timestamp,
+    Attempt, BatchId, Delivery, DeliveryId, DeliveryState, Final, Outcome, Receipt, ReceiptId, Sealed,
+    Timestamp,
 };
+
+pub use condition::{Condition, Notice, Paused, Told};
+pub use waiting::{Deferred, Due, LeasedBatch, LeasedReceipt, Ripe, Waiting};
 
 /// What a store can fail with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +31,7 @@ pub enum StoreError {
     /// The lease ran out and somebody else holds the delivery now, or it was ended meanwhile.
     /// Nothing was written.
     #[error("the lease of {0} was lost")]
-    LeaseLost(DeliveryId),
+    LeaseLost(String),
     /// What is asked for is not there.
     #[error("there is no {0}")]
     NotFound(String),
@@ -60,6 +66,8 @@ pub struct Leased {
 pub struct Claim {
     pub destination: String,
     pub limit: usize,
+    /// How many of them may be retries.
+    pub retries: usize,
     pub now: Timestamp,
     pub lease: Duration,
 }
@@ -72,6 +80,8 @@ pub struct Claimed {
     /// those just leased is due, or a lease given earlier runs out. It lies in the past where
     /// `limit` left something due behind. `None`: nothing waits.
     pub next_due: Option<Timestamp>,
+    /// When the attempts began to fail that no success has followed.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// What an attempt led to.
@@ -166,6 +176,10 @@ pub struct DeliverySummary {
     pub destination: String,
     pub lane: Option<String>,
     pub state: DeliveryState,
+    /// Set for those of a batch.
+    pub batch: Option<BatchId>,
+    /// The newer delivery that took its place.
+    pub superseded_by: Option<DeliveryId>,
     /// Why it is dead or cancelled.
     pub reason: Option<String>,
     pub attempts: u32,
@@ -204,9 +218,11 @@ pub struct StoredDelivery {
 /// How many events ended how, since the beginning (retention takes nothing back). `accepted`
 /// equals the sum of the others.
 ///
-/// An event is pending while one of its deliveries is, or while a route's verdict is `Failed`.
-/// Else it is the first that holds of: dead (a delivery is), cancelled, delivered, superseded,
-/// filtered (a route dropped it, or routed it to nowhere), unmatched. A replay or a retry moves it
+/// An event is pending while one of its deliveries is, while it waits in a batch or for lookups, or
+/// while a route's verdict is `Failed`. The deliveries of a batch are those of each of its events.
+/// Else it is the first that holds of: dead (a delivery is), cancelled, delivered (by itself),
+/// coalesced (delivered as part of a batch), superseded, filtered (a route or a batch's script
+/// dropped it, or routed it to nowhere), unmatched. A replay or a retry moves it
 /// back to pending and counts nothing twice. An event whose failed verdict nobody replayed before
 /// retention took the receipt becomes dead.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -232,13 +248,29 @@ pub struct Keep {
     pub dead: Duration,
 }
 
+/// The source of the gateway's own events.
+pub const OWN_SOURCE: &str = "crossconnect";
+
+/// Work that belongs to no destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Errand {
+    /// [`Store::ripe`].
+    Batches,
+    /// [`Store::deferred`].
+    Deferred,
+    /// [`Store::notices`].
+    Notices,
+}
+
 /// The contract of a backend. Every method is atomic and, where it writes, durable when it
 /// returns. Methods may be called concurrently.
 #[async_trait]
 pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes receipt, outcome and deliveries in one transaction, unless the dedupe key is
     /// still remembered at the receipt's `received_at`. Of many concurrent calls with the same key
-    /// exactly one is `New`. A key is remembered for its window from the first receipt on, even if
+    /// exactly one is `New`. A delivery that may be superseded ends those of earlier events that wait
+    /// in its lane for the same route and are not under way; where a later event's waits or was
+    /// delivered (a replay), it is superseded itself. A key is remembered for its window from the first receipt on, even if
     /// that receipt was deleted meanwhile. `Conflict`: the receipt's id is taken, or a delivery
     /// names an event that the outcome does not have.
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError>;
@@ -248,13 +280,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// worker waits on each bell; it claims once after it got the bell, as earlier writes rang none.
     fn bell(&self, destination: &str) -> Arc<Notify>;
 
-    /// Leases due heads of free lanes of one destination, oldest due first. The head of a lane is
-    /// its oldest pending delivery; deliveries with no lane are always heads. An expired lease
-    /// counts as none. Where fresh deliveries (no tries yet) and retries compete for `limit`, each
-    /// get half of it, and an odd place goes to a fresh one (with a limit of 1, to either by chance).
+    /// The same for work that no destination has.
+    fn errands(&self, errand: Errand) -> Arc<Notify>;
+
+    /// Leases due heads of free lanes of one destination, oldest due first; nothing while it is
+    /// paused. The head of a lane is its oldest pending delivery, unless an older place in it is
+    /// held; deliveries with no lane are always heads. An expired lease counts as none. Where fresh
+    /// deliveries (no tries yet) and retries compete for `limit`, each get half of it, and an odd
+    /// place goes to a fresh one (with a limit of 1, to either by chance); of retries never more
+    /// than `retries`.
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError>;
 
-    /// Records an attempt and what follows from it, and gives the lease back. A lease that ran out
+    /// Records an attempt and what follows from it, and gives the lease back. A delivery that may be
+    /// superseded and whose lane has got a newer one of its route is not due again: it is superseded.
+    /// A lease that ran out
     /// still settles as long as nobody claimed the delivery (or its lane) since. After
     /// `Unavailable` the lease is still held, and settling may be tried again.
     async fn settle(
@@ -264,6 +303,61 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         settlement: Settlement,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Batches that are complete: `quiet` has passed since the last event that joined, or `max_wait`
+    /// since the first, or one of the bounds of size is reached. Leases them; none is given twice
+    /// while its lease runs. An event that comes for a group whose window is over opens a new batch.
+    async fn ripe(&self, due: Due) -> Result<Ripe, StoreError>;
+
+    /// Makes a batch into what became of it, and gives the lease back. From then on its events
+    /// stand with its deliveries (the ledger counts them by these), or are dropped, or have failed.
+    /// `LeaseLost` if somebody else has it or has sealed it.
+    async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Lets the quiet time of every open batch begin anew, within its longest wait: while nobody
+    /// was there to receive, silence meant nothing. To be called once at the start of a process
+    /// that alone receives. How many there are.
+    async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Receipts with deferred verdicts that are due, oldest first, with what they hold.
+    async fn deferred(&self, due: Due) -> Result<Deferred, StoreError>;
+
+    /// Replaces the outcome of a receipt with one that knows more, as [`Store::replay`] does, and
+    /// gives the lease back. Deliveries take the place in their lane that was held for their event,
+    /// route and destination; places that `outcome` does not hold any more are free. What is still
+    /// deferred is due again at `again`. `LeaseLost` if somebody else has it, or if it was replayed
+    /// since.
+    async fn resolve(
+        &self,
+        leased: &LeasedReceipt,
+        outcome: &Outcome,
+        again: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// What waits for something else than its turn.
+    async fn waiting(&self) -> Result<Waiting, StoreError>;
+
+    /// Stops the sending to a destination; its deliveries wait. `false`: it was paused already,
+    /// and the first reason stays.
+    async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends a pause, and forgets since when attempts fail. `false`: it was not paused.
+    async fn resume(&self, destination: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes that nothing gets through to a destination. `false`: that is known already.
+    async fn trouble(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// The destinations of which something is known, by name.
+    async fn conditions(&self) -> Result<Vec<Condition>, StoreError>;
+
+    /// The oldest notices. A notice is written with what it tells of: the death of a delivery, the
+    /// failure of a receipt (of any source but [`OWN_SOURCE`], so that no notice is about a notice),
+    /// a pause, trouble, and the first success after these.
+    async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError>;
+
+    /// Forgets notices up to and including this number.
+    async fn told(&self, number: u64) -> Result<(), StoreError>;
 
     /// Gives a lease back without an attempt; the delivery is due as before.
     async fn release(&self, lease: &Leased) -> Result<(), StoreError>;
@@ -278,7 +372,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Makes a pending, dead or cancelled delivery due now, with a fresh schedule: who retries by
     /// hand during an outage does not use the attempts up. In its lane it stands where it stood: before later ones, which
     /// wait for it from then on, except one whose attempt is under way. `Conflict`: it was
-    /// delivered or superseded.
+    /// delivered or superseded, or may be superseded and a newer change of its lane was delivered
+    /// or waits.
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a pending delivery. `Conflict` while an attempt is under way, or if it ended.

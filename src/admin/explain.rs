@@ -91,9 +91,18 @@ fn routed(verdict: &RouteVerdict) -> Value {
         Decision::Filtered { reason } => {
             step(name, "filtered", reason.as_deref().unwrap_or("the script's filter said no"))
         }
-        Decision::Routed { deliveries, script } => {
+        Decision::Routed { deliveries, script, batch } => {
             let by = script.as_deref().map(|file| format!(", shaped by {file}")).unwrap_or_default();
-            step(name, "routed", format!("{} delivery(ies){by}", deliveries.len()))
+            let within = batch.map(|batch| format!(", with others in {batch}")).unwrap_or_default();
+            step(name, "routed", format!("{} delivery(ies){by}{within}", deliveries.len()))
+        }
+        Decision::Gathered { key, batch, until } => {
+            let batch = batch.map(|batch| format!(" in {batch}")).unwrap_or_default();
+            let until = until.map(|until| format!(", complete at {until} at the latest")).unwrap_or_default();
+            step(name, "gathered", format!("waits{batch} for others of {key}{until}"))
+        }
+        Decision::Deferred { lookups } => {
+            step(name, "deferred", format!("waits for the lookups {}", lookups.join(", ")))
         }
         Decision::Failed(failure) => {
             let place = failure.place.as_deref().unwrap_or("unknown place");

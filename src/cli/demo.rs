@@ -186,6 +186,8 @@ fn decided(decision: &Decision) -> String {
             format!("filtered, {}", reason.as_deref().unwrap_or("the script said no"))
         }
         Decision::Routed { deliveries, .. } => format!("yes, {} delivery(ies)", deliveries.len()),
+        Decision::Gathered { key, .. } => format!("yes, waits for others of {key}"),
+        Decision::Deferred { lookups } => format!("waits for the lookups {}", lookups.join(", ")),
         Decision::Failed(failure) => format!("FAILED, {}", failure.message),
     }
 }

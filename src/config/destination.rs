@@ -9,12 +9,22 @@ use super::context::Context;
 use super::expand::Expansion;
 use super::layer::Layer;
 use super::preset::Presets;
-use super::{Destination, Egress, name, sign, target};
+use super::{Breaker, Destination, Egress, name, sign, target};
 use crate::format::Format;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
 use crate::yaml::{At, Key, Node, Reader, Value};
+
+/// How long a destination may fail before it is paused.
+const PAUSE_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
+
+impl Default for Breaker {
+    fn default() -> Self {
+        let half_a_minute = Duration::from_secs(30);
+        Self { failures: 0.7, of: 10, within: half_a_minute, open: half_a_minute }
+    }
+}
 
 /// Reads one destination; `None`: without a URL there is nothing to keep.
 pub(super) fn read(
@@ -66,8 +76,13 @@ pub(super) fn read(
         connect_timeout: layer.connect_timeout.unwrap_or(Duration::from_secs(5)),
         retry: layer.retry.map_or_else(Schedule::default, |waits| Schedule { waits }),
         ordered: layer.ordered.unwrap_or(true),
+        supersede: false,
         in_flight: layer.in_flight.unwrap_or(16),
         rate: layer.rate,
+        breaker: Some(Breaker::default()),
+        pause_after: Some(PAUSE_AFTER),
+        auth: None,
+        proxy: egress.proxy.clone(),
         tls: layer.tls.unwrap_or_default(),
     })
 }

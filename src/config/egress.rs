@@ -7,7 +7,7 @@ use crate::yaml::Reader;
 
 impl Default for Egress {
     fn default() -> Self {
-        Self { allow: Vec::new(), deny: Vec::new(), in_flight: 256 }
+        Self { allow: Vec::new(), deny: Vec::new(), in_flight: 256, proxy: None }
     }
 }
 
@@ -18,6 +18,7 @@ pub(super) fn read(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Egress {
         allow: cx.values(r, "allow", NETWORK, units::network).unwrap_or_default(),
         deny: cx.values(r, "deny", NETWORK, units::network).unwrap_or_default(),
         in_flight: cx.count(r, "in_flight", 1..=65_536).unwrap_or(Egress::default().in_flight),
+        proxy: None,
     };
     cx.unsupported(r, "proxy");
     reader.finish(cx.problems);

@@ -8,8 +8,8 @@ use super::expand::{Expansion, expand};
 use super::preset::Presets;
 use super::route::Names;
 use super::{
-    Admin, Config, Destination, Egress, Ingress, Retention, Source, admin, destination, egress, ingress,
-    route, scripts, source, state,
+    Admin, Config, Destination, Egress, Ingress, LoopGuard, Retention, Source, admin, destination, egress,
+    ingress, route, scripts, source, state,
 };
 use crate::problem::Problems;
 use crate::script::Limits;
@@ -88,6 +88,8 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
         dedupe: dedupe.unwrap_or(Duration::from_secs(24 * 3600)),
         retention,
         egress,
+        loop_guard: LoopGuard::default(),
+        lookups: Vec::new(),
         scripts,
         sources,
         destinations,

@@ -72,7 +72,10 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
         when,
         active,
         action_data,
+        lookups: Vec::new(),
         script,
+        coalesce: None,
+        no_op: None,
         to,
     })
 }

@@ -1,12 +1,12 @@
 //! `tls:` of a destination.
 
-use super::Tls;
 use super::context::Context;
+use super::{Tls, TlsVersion};
 use crate::yaml::Reader;
 
 impl Default for Tls {
     fn default() -> Self {
-        Self { verify: true, ca: None, client: None }
+        Self { verify: true, ca: None, client: None, min_version: TlsVersion::default() }
     }
 }
 
@@ -26,5 +26,5 @@ pub(super) fn read(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Tls {
         cx.problem(reader.at, message, "a certificate and its key belong together");
     }
     reader.finish(cx.problems);
-    Tls { verify, ca, client: cert.zip(key) }
+    Tls { verify, ca, client: cert.zip(key), min_version: TlsVersion::default() }
 }

@@ -12,14 +12,14 @@ use http::{HeaderMap, Uri};
 use tokio::time::Instant;
 use tower::{BoxError, Service};
 
-use super::classify::Failure;
-use super::client::{Answer, EXCERPT};
 use super::echo;
 use super::sign::Outgoing;
 use super::target;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Attempt, Timestamp};
+use crate::outbound::classify::Failure;
+use crate::outbound::client::{Answer, EXCERPT};
 use crate::schedule;
 use crate::secret::REDACTED;
 use crate::store::Leased;

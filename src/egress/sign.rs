@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use tower::{BoxError, Service};
 
-use super::classify::{Failure, Unusable};
 use super::target;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Delivery, Timestamp};
+use crate::outbound::classify::{Failure, Unusable};
 use crate::secret::{REDACTED, sounds_secret};
 use crate::store::Leased;
 

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::Uri;
 
-use super::classify::Unusable;
 use crate::config::{Destination, Target};
 use crate::model::Delivery;
+use crate::outbound::classify::Unusable;
 use crate::percent;
 use crate::secret::{fill, is_marked, masked};
 use crate::template::origin_of;

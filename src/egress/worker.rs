@@ -148,7 +148,7 @@ impl Worker {
         let destination = self.plan.destination.clone();
         let (now, limit) = (self.context.clock.now(), turns.len());
         let lease = destination.timeout + destination.connect_timeout + MARGIN;
-        let claim = Claim { destination: destination.name.clone(), limit, now, lease };
+        let claim = Claim { destination: destination.name.clone(), limit, retries: limit, now, lease };
         self.again = None;
         let claimed = match self.context.store.claim(claim).await {
             Ok(claimed) => claimed,

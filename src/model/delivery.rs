@@ -3,15 +3,18 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{DeliveryId, EventId, ReceiptId, Timestamp};
+use super::{BatchId, DeliveryId, EventId, ReceiptId, Timestamp};
 
-/// One event bound for one destination. Its bytes never change.
+/// One event, or one batch, bound for one destination. Its bytes never change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Also the `webhook-id` of every attempt.
     pub id: DeliveryId,
+    /// Of a batch: that of its first event.
     pub receipt: ReceiptId,
+    /// Of a batch: its first event.
     pub event: EventId,
+    pub batch: Option<BatchId>,
     pub route: String,
     pub destination: String,
     /// Inside one destination, deliveries of the same lane leave one after the other.
@@ -24,6 +27,9 @@ pub struct Delivery {
     /// signature are added when it is sent.
     pub headers: Vec<(String, String)>,
     pub body: Bytes,
+    /// A newer change of the same lane by the same route replaces it while it waits
+    /// (`on_newer: supersede`). Batches are never replaced.
+    pub supersede: bool,
     pub created_at: Timestamp,
 }
 

@@ -82,6 +82,10 @@ id!(
     /// Names one delivery; sent as `webhook-id` on every attempt.
     DeliveryId, "dlv_"
 );
+id!(
+    /// Names one batch of events, whichever destinations it goes to.
+    BatchId, "bat_"
+);
 
 impl EventId {
     /// The id of the `index`-th event of a receipt: in the receipt's time order, and the

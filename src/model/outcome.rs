@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Delivery, DeliveryId, Event};
+use super::{BatchId, Delivery, DeliveryId, Event, EventId, Gathered, Looked, Timestamp};
 
 /// The result of processing one receipt. There is always exactly one per receipt; a
 /// failure is an outcome, not an error.
@@ -14,9 +14,35 @@ pub struct Outcome {
     pub failure: Option<Failure>,
     pub events: Vec<Processed>,
     pub deliveries: Vec<Delivery>,
+    /// What waits for other events; each belongs to a verdict [`Decision::Gathered`].
+    pub gathered: Vec<Gathered>,
+    /// The places in lanes that verdicts [`Decision::Deferred`] keep.
+    pub held: Vec<Held>,
+}
+
+/// A place in a lane, kept for what a route will send once its lookups are made, so that later
+/// changes of the object do not overtake it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub event: EventId,
+    pub route: String,
+    pub destination: String,
+    pub lane: String,
 }
 
 impl Outcome {
+    /// Nothing yet.
+    pub fn new(revision: impl Into<String>) -> Self {
+        Self {
+            revision: revision.into(),
+            failure: None,
+            events: Vec::new(),
+            deliveries: Vec::new(),
+            gathered: Vec::new(),
+            held: Vec::new(),
+        }
+    }
+
     /// The first failure, of the mapping or of any route.
     pub fn first_failure(&self) -> Option<&Failure> {
         self.failure.as_ref().or_else(|| {
@@ -33,6 +59,9 @@ impl Outcome {
 pub struct Processed {
     pub event: Event,
     pub routes: Vec<RouteVerdict>,
+    /// In the order in which they were first asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<Looked>,
 }
 
 /// One route's word on one event.
@@ -59,7 +88,27 @@ pub enum Decision {
     /// The script dropped it.
     Filtered { reason: Option<String> },
     /// It goes out.
-    Routed { deliveries: Vec<DeliveryId>, script: Option<String> },
+    Routed {
+        deliveries: Vec<DeliveryId>,
+        script: Option<String>,
+        /// It left together with others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<BatchId>,
+    },
+    /// It waits for others to leave together with them. What became of the batch stands in its
+    /// place as soon as that is known.
+    Gathered {
+        /// The group's key.
+        key: String,
+        /// Told by the store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<BatchId>,
+        /// When the batch is complete if nothing more comes; told by the store.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// It waits for what these lookups find; the route goes on then.
+    Deferred { lookups: Vec<String> },
     /// Script or format failed; a replay tries again.
     Failed(Failure),
 }
@@ -78,6 +127,7 @@ pub struct Failure {
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     Map,
+    Lookup,
     Script,
     Template,
     Format,

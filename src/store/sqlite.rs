@@ -38,11 +38,12 @@ use self::row::micros;
 use self::settle::{LeaseKey, SettleDraft};
 use self::writer::{Job, Work, Writer};
 use super::{
-    Accepted, Claim, Claimed, DeliveryFilter, DeliverySummary, Keep, Leased, Ledger, Page, PageRequest,
-    ReceiptFilter, ReceiptSummary, Settlement, Store, StoreError, StoredDelivery, StoredReceipt,
+    Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
+    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, ReceiptFilter, ReceiptSummary,
+    Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
 use crate::clock::Clock;
-use crate::model::{Attempt, DeliveryId, Outcome, Receipt, ReceiptId, Timestamp};
+use crate::model::{Attempt, DeliveryId, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 
 pub use self::open::OpenError;
 
@@ -250,6 +251,64 @@ impl Store for Sqlite {
             Ok(())
         })
         .await
+    }
+
+    fn errands(&self, _: Errand) -> Arc<Notify> {
+        Arc::default()
+    }
+
+    async fn ripe(&self, _: Due) -> Result<Ripe, StoreError> {
+        Err(closed())
+    }
+
+    async fn seal(&self, _: &LeasedBatch, _: &Sealed, _: Timestamp) -> Result<(), StoreError> {
+        Err(closed())
+    }
+
+    async fn listen_again(&self, _: Timestamp) -> Result<u64, StoreError> {
+        Err(closed())
+    }
+
+    async fn deferred(&self, _: Due) -> Result<Deferred, StoreError> {
+        Err(closed())
+    }
+
+    async fn resolve(
+        &self,
+        _: &LeasedReceipt,
+        _: &Outcome,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        Err(closed())
+    }
+
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        Err(closed())
+    }
+
+    async fn pause(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        Err(closed())
+    }
+
+    async fn resume(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        Err(closed())
+    }
+
+    async fn trouble(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        Err(closed())
+    }
+
+    async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
+        Err(closed())
+    }
+
+    async fn notices(&self, _: usize) -> Result<Vec<Notice>, StoreError> {
+        Err(closed())
+    }
+
+    async fn told(&self, _: u64) -> Result<(), StoreError> {
+        Err(closed())
     }
 
     async fn close(&self) {

@@ -66,7 +66,7 @@ async fn a_locked_file_is_unavailable_until_it_is_free() {
     let store =
         open_with(&file.path(), Settings { busy_timeout: Duration::from_millis(50), ..Settings::default() });
     accept(&*store).await.unwrap();
-    let claim = Claim { destination: "a".into(), limit: 1, now: at(0), lease: LEASE };
+    let claim = Claim { destination: "a".into(), limit: 1, retries: 1, now: at(0), lease: LEASE };
     let leased = store.claim(claim.clone()).await.unwrap().leased.remove(0);
     let other = Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -89,7 +89,7 @@ async fn a_batch_that_failed_leases_nothing_and_takes_no_lease() {
     let file = File::fresh().await;
     let store = open_with(&file.path(), Settings { max_bytes: Some(1 << 20), ..Settings::default() });
     accept(&*store).await.unwrap();
-    let claim = || Claim { destination: "a".into(), limit: 1, now: at(0), lease: LEASE };
+    let claim = || Claim { destination: "a".into(), limit: 1, retries: 1, now: at(0), lease: LEASE };
     let mut too_big = Webhook::at(0).event();
     too_big.receipt.body = vec![b'x'; 2 << 20].into();
     // Whether a claim shares its batch with the write that fails is chance; both must be right.
@@ -254,7 +254,7 @@ async fn what_was_answered_is_in_the_files_without_a_closing() {
     }
     let recovered = open(&crashed.path().join("crossconnect.db")).unwrap();
     assert_eq!(recovered.ledger().await.unwrap().accepted, 20);
-    let claim = Claim { destination: "a".into(), limit: 50, now: at(0), lease: LEASE };
+    let claim = Claim { destination: "a".into(), limit: 50, retries: 50, now: at(0), lease: LEASE };
     assert_eq!(recovered.claim(claim).await.unwrap().leased.len(), 20);
 }
 

@@ -71,7 +71,8 @@ impl<B: Backend> Bench<B> {
     }
 
     pub async fn claim(&self, destination: &str, limit: usize, seconds: i64) -> Claimed {
-        let claim = Claim { destination: destination.into(), limit, now: at(seconds), lease: LEASE };
+        let claim =
+            Claim { destination: destination.into(), limit, retries: limit, now: at(seconds), lease: LEASE };
         self.store.claim(claim).await.unwrap()
     }
 

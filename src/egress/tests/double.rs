@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
-use crate::model::{Attempt, Delivery, DeliveryId, Final, Outcome, Receipt, ReceiptId, Timestamp};
+use crate::model::{Attempt, Delivery, DeliveryId, Final, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 use crate::store::{
-    Accepted, Claim, Claimed, DeliveryFilter, DeliverySummary, Keep, Leased, Ledger, Page, PageRequest,
-    ReceiptFilter, ReceiptSummary, Settlement, Store, StoreError, StoredDelivery, StoredReceipt,
+    Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
+    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, ReceiptFilter, ReceiptSummary,
+    Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
 
 /// One delivery and what became of it.
@@ -78,7 +79,7 @@ impl Double {
         let mut rows = self.rows();
         let row = rows.iter_mut().find(|row| row.delivery.id == lease.delivery.id).unwrap();
         if row.lease.map(|(token, _)| token) != Some(lease.token) {
-            return Err(StoreError::LeaseLost(lease.delivery.id));
+            return Err(StoreError::LeaseLost(lease.delivery.id.to_string()));
         }
         row.lease = None;
         change(row);
@@ -192,6 +193,64 @@ impl Store for Double {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
+        absent()
+    }
+
+    fn errands(&self, _: Errand) -> Arc<Notify> {
+        Arc::default()
+    }
+
+    async fn ripe(&self, _: Due) -> Result<Ripe, StoreError> {
+        absent()
+    }
+
+    async fn seal(&self, _: &LeasedBatch, _: &Sealed, _: Timestamp) -> Result<(), StoreError> {
+        absent()
+    }
+
+    async fn listen_again(&self, _: Timestamp) -> Result<u64, StoreError> {
+        absent()
+    }
+
+    async fn deferred(&self, _: Due) -> Result<Deferred, StoreError> {
+        absent()
+    }
+
+    async fn resolve(
+        &self,
+        _: &LeasedReceipt,
+        _: &Outcome,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        absent()
+    }
+
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        absent()
+    }
+
+    async fn pause(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        absent()
+    }
+
+    async fn resume(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        absent()
+    }
+
+    async fn trouble(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
+        absent()
+    }
+
+    async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
+        absent()
+    }
+
+    async fn notices(&self, _: usize) -> Result<Vec<Notice>, StoreError> {
+        absent()
+    }
+
+    async fn told(&self, _: u64) -> Result<(), StoreError> {
         absent()
     }
 

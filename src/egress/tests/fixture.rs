@@ -40,8 +40,13 @@ pub fn destination(url: &str, edit: impl FnOnce(&mut Destination)) -> Arc<Destin
         retry: Schedule::default(),
         ordered: true,
         in_flight: 16,
+        supersede: false,
         rate: None,
-        tls: config::Tls { verify: true, ca: None, client: None },
+        breaker: None,
+        pause_after: None,
+        auth: None,
+        tls: config::Tls::default(),
+        proxy: None,
     };
     edit(&mut destination);
     Arc::new(destination)
@@ -62,6 +67,7 @@ pub fn delivery(lane: &str, body: &[u8]) -> Delivery {
         id: DeliveryId::new(start()),
         receipt,
         event: EventId::of(receipt, 0),
+        batch: None,
         route: "all".to_owned(),
         destination: "sink".to_owned(),
         lane: (!lane.is_empty()).then(|| lane.to_owned()),
@@ -69,6 +75,7 @@ pub fn delivery(lane: &str, body: &[u8]) -> Delivery {
         content_type: "application/json".to_owned(),
         headers: Vec::new(),
         body: Bytes::copy_from_slice(body),
+        supersede: false,
         created_at: start(),
     }
 }
@@ -98,7 +105,10 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
             allow: allow.iter().map(|range| range.parse().unwrap()).collect(),
             deny: Vec::new(),
             in_flight,
+            proxy: None,
         },
+        loop_guard: config::LoopGuard::default(),
+        lookups: Vec::new(),
         scripts: crate::script::Limits::default(),
         sources: Vec::new(),
         destinations: destinations.iter().map(|destination| (**destination).clone()).collect(),

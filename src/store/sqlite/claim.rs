@@ -81,6 +81,7 @@ impl RawClaimed {
         Ok(Claimed {
             leased: leased.collect::<Result<_, StoreError>>()?,
             next_due: self.next_due.map(instant).transpose()?,
+            failing_since: None,
         })
     }
 

@@ -151,7 +151,10 @@ fn event(processed: &Processed) -> EventDraft {
         filtered: count(|decision| match decision {
             Decision::Filtered { .. } => true,
             Decision::Routed { deliveries, .. } => deliveries.is_empty(),
-            Decision::Unmatched { .. } | Decision::Failed(_) => false,
+            Decision::Unmatched { .. }
+            | Decision::Gathered { .. }
+            | Decision::Deferred { .. }
+            | Decision::Failed(_) => false,
         }),
     }
 }

@@ -137,6 +137,7 @@ impl RawDelivery {
             id: parse_id(&self.id)?,
             receipt: parse_id(&self.receipt)?,
             event: parse_id(&self.event)?,
+            batch: None,
             route: self.route,
             destination: self.destination,
             lane: self.lane,
@@ -144,6 +145,7 @@ impl RawDelivery {
             content_type: self.content_type,
             headers: from_json(&self.headers)?,
             body: Bytes::from(self.body),
+            supersede: false,
             created_at: instant(self.created_at)?,
         })
     }
@@ -161,6 +163,8 @@ pub(super) fn delivery_summary(row: &Row<'_>) -> Result<DeliverySummary, StoreEr
         destination: get(row, "destination")?,
         lane: get(row, "lane")?,
         state: DeliveryState::parse(&state).ok_or_else(|| damaged(format!("the state {state:?}")))?,
+        batch: None,
+        superseded_by: None,
         reason: get(row, "reason")?,
         attempts: get(row, "attempts")?,
         created_at: at(row, "created_at")?,

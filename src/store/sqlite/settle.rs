@@ -48,7 +48,7 @@ impl LeaseKey {
         desk.leases
             .get(&self.destination, &self.slot)
             .filter(|lease| lease.delivery == self.delivery && lease.token == self.token)
-            .ok_or(StoreError::LeaseLost(self.delivery))
+            .ok_or(StoreError::LeaseLost(self.delivery.to_string()))
     }
 
     fn end(&self, desk: &mut Desk) {
@@ -121,7 +121,7 @@ impl Row {
 /// Records an attempt and what follows from it.
 pub(super) fn settle(desk: &mut Desk, draft: &SettleDraft) -> Result<(), Fault> {
     let lease = draft.key.check(desk)?;
-    let lost = StoreError::LeaseLost(draft.key.delivery);
+    let lost = StoreError::LeaseLost(draft.key.delivery.to_string());
     let row = Row::load(desk, lease.seq)?.ok_or(lost)?;
     record(desk, &row, draft)?;
     match &draft.settlement {

@@ -30,6 +30,8 @@ pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredRece
             failure: maybe_json(row, "failure")?,
             events: json(row, "outcome")?,
             deliveries: deliveries_of(conn, get(row, "seq")?)?,
+            gathered: Vec::new(),
+            held: Vec::new(),
         },
         status: status(&get::<String>(row, "status")?)?,
         duplicates: get(row, "duplicates")?,

@@ -89,7 +89,7 @@ async fn work(
 ) {
     let mut random = fastrand::Rng::with_seed(seed);
     while !store.pending().await.unwrap().is_empty() {
-        let claim = Claim { destination: "a".into(), limit: 3, now: at(1000), lease: LEASE };
+        let claim = Claim { destination: "a".into(), limit: 3, retries: 3, now: at(1000), lease: LEASE };
         for leased in store.claim(claim).await.unwrap().leased {
             let end = if random.u8(..3) == 0 { End::Again(500) } else { End::Delivered };
             if end == End::Delivered {

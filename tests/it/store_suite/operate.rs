@@ -125,7 +125,7 @@ pub async fn a_delivery_whose_lease_ran_out_can_be_cancelled<B: Backend>() {
     let id = bench.deliver(0, "a", Some("x")).await;
     let leased = bench.claim_one("a", 0).await;
     bench.store.cancel(id, at(60)).await.unwrap();
-    assert_eq!(bench.settle(&leased, End::Delivered, 61).await, Err(StoreError::LeaseLost(id)));
+    assert_eq!(bench.settle(&leased, End::Delivered, 61).await, Err(StoreError::LeaseLost(id.to_string())));
     assert_eq!(bench.state(id).await, DeliveryState::Cancelled);
 }
 

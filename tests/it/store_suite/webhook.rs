@@ -40,8 +40,7 @@ impl Webhook {
             notes: vec!["a note".into()],
             masked: vec![Masked { event: 0, field: "password".into() }],
         };
-        let outcome =
-            Outcome { revision: "rev-1".into(), failure: None, events: Vec::new(), deliveries: Vec::new() };
+        let outcome = Outcome::new("rev-1");
         Self { receipt, outcome }
     }
 
@@ -65,7 +64,7 @@ impl Webhook {
             wanted: "deleted".into(),
             actual: "updated".into(),
         };
-        self.outcome.events.push(Processed { event, routes: Vec::new() });
+        self.outcome.events.push(Processed { event, routes: Vec::new(), lookups: Vec::new() });
         self.verdict("other", unmatched)
     }
 
@@ -76,6 +75,7 @@ impl Webhook {
             id: DeliveryId::new(self.receipt.received_at),
             receipt: self.receipt.id,
             event,
+            batch: None,
             route: route.into(),
             destination: destination.into(),
             lane: lane.map(Into::into),
@@ -83,11 +83,15 @@ impl Webhook {
             content_type: "application/json".into(),
             headers: vec![("x-kind".into(), "device".into())],
             body: Bytes::from(format!("{{\"for\":\"{destination}\"}}")),
+            supersede: false,
             created_at: self.receipt.received_at,
         };
         let id = delivery.id;
         self.outcome.deliveries.push(delivery);
-        self.verdict(route, Decision::Routed { deliveries: vec![id], script: Some("a.rhai".into()) })
+        self.verdict(
+            route,
+            Decision::Routed { deliveries: vec![id], script: Some("a.rhai".into()), batch: None },
+        )
     }
 
     /// A route's script drops the last event.
@@ -118,8 +122,7 @@ impl Webhook {
 
     /// The same receipt under other rules: an outcome with nothing in it yet.
     pub fn again(&self) -> Self {
-        let outcome =
-            Outcome { revision: "rev-2".into(), failure: None, events: Vec::new(), deliveries: Vec::new() };
+        let outcome = Outcome::new("rev-2");
         Self { receipt: self.receipt.clone(), outcome }
     }
 

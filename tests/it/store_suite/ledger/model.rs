@@ -196,7 +196,8 @@ impl Model {
             .filter(|until| *until > self.now)
             .collect();
 
-        let claim = Claim { destination: destination.into(), limit, now: at(self.now), lease: LEASE };
+        let claim =
+            Claim { destination: destination.into(), limit, retries: limit, now: at(self.now), lease: LEASE };
         let claimed = store.claim(claim).await.unwrap();
         let mut taken = Vec::new();
         for leased in &claimed.leased {
@@ -257,7 +258,7 @@ impl Model {
         let (attempt, settlement) = end.of(&leased, self.now);
         let answer = store.settle(&leased, attempt, settlement, at(self.now)).await;
         let Some(index) = index else {
-            assert_eq!(answer, Err(StoreError::LeaseLost(leased.delivery.id)));
+            assert_eq!(answer, Err(StoreError::LeaseLost(leased.delivery.id.to_string())));
             return "settle with a lost lease";
         };
         assert_eq!(answer, Ok(()));
@@ -288,7 +289,7 @@ impl Model {
                 assert_eq!(answer, Ok(()));
                 self.deliveries[index].lease = None;
             }
-            None => assert_eq!(answer, Err(StoreError::LeaseLost(leased.delivery.id))),
+            None => assert_eq!(answer, Err(StoreError::LeaseLost(leased.delivery.id.to_string()))),
         }
         "release"
     }

@@ -27,7 +27,7 @@ use super::tls;
 use crate::config::{Destination, Tls};
 
 /// How much of an answer's body is kept.
-pub(super) const EXCERPT: usize = 4 * 1024;
+pub const EXCERPT: usize = 4 * 1024;
 /// How much more is read so that the connection can be used again.
 const DRAIN: usize = 64 * 1024;
 /// How long the body may take once the status is known.
@@ -42,7 +42,7 @@ type Pooled = legacy::Client<Connector, Full<Bytes>>;
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     /// At most [`EXCERPT`] bytes.
@@ -52,7 +52,7 @@ pub(super) struct Answer {
 /// The client. Made on first use, and made again until that succeeds, so that a certificate
 /// file that was mended is found without a restart. Copies share the connections.
 #[derive(Debug, Clone)]
-pub(super) struct Client {
+pub struct Client {
     settings: Arc<Settings>,
     made: Arc<OnceCell<Pooled>>,
 }

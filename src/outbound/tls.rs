@@ -19,7 +19,7 @@ use crate::config::Tls;
 
 /// What a destination's connections are secured with. `tls.ca` stands in place of the
 /// platform's roots, so that a private authority is trusted and nobody else.
-pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, Unusable> {
+pub fn client_config(tls: &Tls) -> Result<ClientConfig, Unusable> {
     let provider = Arc::new(ring::default_provider());
     let builder = versions(provider.clone())?;
     let builder = match (&tls.ca, tls.verify) {
@@ -40,7 +40,7 @@ pub(super) fn client_config(tls: &Tls) -> Result<ClientConfig, Unusable> {
 }
 
 /// For destinations without TLS: trusts nobody, reads nothing.
-pub(super) fn bare() -> Result<ClientConfig, Unusable> {
+pub fn bare() -> Result<ClientConfig, Unusable> {
     Ok(versions(Arc::new(ring::default_provider()))?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth())
