@@ -37,7 +37,7 @@ use self::worker::Worker;
 use crate::clock::Clock;
 use crate::config::Destination;
 use crate::metrics::Metrics;
-use crate::outbound::client::Client;
+use crate::outbound::client::{Client, Way};
 use crate::outbound::guard::{Guard, Guarded};
 use crate::rules::{self, Rules};
 use crate::store::{Leased, Store};
@@ -86,8 +86,26 @@ fn stack(plan: &Plan, clock: &Arc<dyn Clock>) -> Stack {
             move |inner| Guarded { inner, guard: guard.clone() }
         })
         // Pooled connections; redirects are not followed.
-        .service(Client::new(destination, guard));
+        .service(Client::new(way(destination, guard)));
     BoxCloneService::new(stack)
+}
+
+/// How long the body of an answer may take once the status is known.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
+fn way(destination: &Destination, guard: Arc<Guard>) -> Way {
+    Way {
+        guard,
+        tls: destination.tls.clone(),
+        secure: destination.url.may_be_https(),
+        proxy: destination.proxy.clone(),
+        auth: destination.auth.clone(),
+        timeout: destination.timeout,
+        connect_timeout: destination.connect_timeout.min(destination.timeout),
+        idle: destination.in_flight,
+        keep: record::EXCERPT,
+        body_time: BODY_TIME,
+    }
 }
 
 impl Plan {
@@ -100,7 +118,9 @@ impl Plan {
             && self.guard == other.guard
             && no_files(a)
             && no_files(b)
-            && a.tls.verify == b.tls.verify
+            && a.tls == b.tls
+            && a.proxy == b.proxy
+            && a.auth == b.auth
             && a.url == b.url
             && a.method == b.method
             && a.url_secret == b.url_secret

@@ -3,23 +3,24 @@
 //! Never refuses: a failure is an outcome. What one route's script does wrong stops no other
 //! route; the receipt counts as failed, and a replay runs what failed again.
 
+mod run;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Map;
 use sha2::{Digest, Sha256};
 
-use crate::format::Rendered;
 use crate::json::JsonError;
 use crate::model::{
-    Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Processed, Proof, Receipt, ReceiptId,
-    Request, RouteVerdict, Stage, Timestamp,
+    Decision, Delivery, Event, Failure, Json, Outcome, Processed, Proof, Receipt, ReceiptId, Request,
+    RouteVerdict, Stage, Timestamp,
 };
 use crate::route::Asked;
-use crate::rules::{Outlet, Route, Rules, Source};
-use crate::script::{Body, Message, Verdict};
+use crate::rules::{Route, Rules, Source};
 use crate::signature::EMPTY_AS_BRACES;
-use crate::template::{Scene, TemplateError, Templates};
+
+use run::Run;
 
 /// A verified request, not yet read.
 #[derive(Debug, Clone)]
@@ -183,204 +184,4 @@ fn enriched(event: &Arc<Event>, extra: &Map<String, Json>) -> Option<Arc<Event>>
     }
     event.data = Json::Object(data);
     Some(Arc::new(event))
-}
-
-/// One event on its way through one route.
-struct Run<'a> {
-    receipt: &'a Receipt,
-    event: &'a Arc<Event>,
-    route: &'a Route,
-    now: Timestamp,
-}
-
-/// What one delivery says, before its destination's own words.
-struct Content {
-    /// `None`: the destination's, else `usual_type`.
-    content_type: Option<String>,
-    usual_type: String,
-    headers: Vec<(String, String)>,
-    body: Bytes,
-}
-
-impl Run<'_> {
-    fn decide(&self, deliveries: &mut Vec<Delivery>) -> Decision {
-        match self.scripted() {
-            Ok(Verdict::Dropped(reason)) => Decision::Filtered { reason },
-            Ok(Verdict::Pass) => self.routed(self.formatted(), deliveries),
-            Ok(Verdict::Messages(messages)) if messages.is_empty() => {
-                Decision::Filtered { reason: Some("transform gave no message".to_owned()) }
-            }
-            Ok(Verdict::Messages(messages)) => self.routed(self.worded(messages), deliveries),
-            Err(failure) => Decision::Failed(failure),
-        }
-    }
-
-    fn scripted(&self) -> Result<Verdict, Failure> {
-        match &self.route.script {
-            None => Ok(Verdict::Pass),
-            Some(script) => script.run_shared(self.event, self.now).map_err(|error| Failure {
-                stage: Stage::Script,
-                message: error.message,
-                place: Some(error.place),
-            }),
-        }
-    }
-
-    /// All deliveries of a route or none: half a fan-out could not be replayed.
-    fn routed(&self, made: Result<Vec<Delivery>, Failure>, deliveries: &mut Vec<Delivery>) -> Decision {
-        match made {
-            Ok(made) => {
-                let ids = made.iter().map(|delivery| delivery.id).collect();
-                deliveries.extend(made);
-                Decision::Routed {
-                    deliveries: ids,
-                    script: self.route.script.as_ref().map(|s| s.file.clone()),
-                    batch: None,
-                }
-            }
-            Err(failure) => Decision::Failed(failure),
-        }
-    }
-
-    /// The event as each destination wants it.
-    fn formatted(&self) -> Result<Vec<Delivery>, Failure> {
-        self.route
-            .to
-            .iter()
-            .map(|outlet| self.delivery(outlet, None, |scene| self.usual(outlet, scene)))
-            .collect()
-    }
-
-    /// By the destination's template, or in its format.
-    fn usual(&self, outlet: &Outlet, scene: Option<(&Templates, &Scene)>) -> Result<Content, Failure> {
-        if let Some((templates, scene)) = scene
-            && let Some(body) = templates.body(scene).map_err(template_failure)?
-        {
-            let usual_type = "application/json".to_owned();
-            return Ok(Content { content_type: None, usual_type, headers: Vec::new(), body: body.into() });
-        }
-        let settings = &outlet.settings;
-        let rendered = settings.format.render(self.event, self.receipt, &settings.kinds);
-        let rendered = rendered.map_err(|message| Failure {
-            stage: Stage::Format,
-            message,
-            place: Some(settings.name.clone()),
-        })?;
-        let Rendered { content_type, headers, body } = rendered;
-        Ok(Content { content_type: None, usual_type: content_type, headers, body })
-    }
-
-    /// What the script said, to the destinations it meant.
-    fn worded(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, Failure> {
-        let mut made = Vec::with_capacity(messages.len() * self.route.to.len());
-        for message in messages {
-            let (usual_type, body) = self.body(&message)?;
-            for outlet in self.addressed(&message)? {
-                made.push(self.delivery(outlet, message.key.as_deref(), |_| {
-                    Ok(Content {
-                        content_type: message.r#type.clone().filter(|named| named.contains('/')),
-                        usual_type: usual_type.to_owned(),
-                        headers: message.headers.clone(),
-                        body: body.clone(),
-                    })
-                })?);
-            }
-        }
-        Ok(made)
-    }
-
-    fn body(&self, message: &Message) -> Result<(&'static str, Bytes), Failure> {
-        match &message.body {
-            Body::Text(text) => Ok(("text/plain; charset=utf-8", Bytes::from(text.clone()))),
-            Body::Json(value) => {
-                let bytes =
-                    serde_json::to_vec(value).map_err(|error| self.script_failure(error.to_string()))?;
-                Ok(("application/json", Bytes::from(bytes)))
-            }
-        }
-    }
-
-    fn addressed(&self, message: &Message) -> Result<Vec<&Arc<Outlet>>, Failure> {
-        let Some(name) = &message.to else { return Ok(self.route.to.iter().collect()) };
-        match self.route.to.iter().find(|outlet| outlet.settings.name == *name) {
-            Some(outlet) => Ok(vec![outlet]),
-            None => Err(self.script_failure(format!(
-                "the script sends to `{name}`, which is not among `to` of route `{}`",
-                self.route.name
-            ))),
-        }
-    }
-
-    fn script_failure(&self, message: String) -> Failure {
-        Failure {
-            stage: Stage::Script,
-            message,
-            place: self.route.script.as_ref().map(|script| script.file.clone()),
-        }
-    }
-
-    /// Puts what is said under what the destination's templates add to every delivery.
-    fn delivery(
-        &self,
-        outlet: &Outlet,
-        key: Option<&str>,
-        content: impl FnOnce(Option<(&Templates, &Scene)>) -> Result<Content, Failure>,
-    ) -> Result<Delivery, Failure> {
-        let (to, id) = (&outlet.settings, DeliveryId::new(self.now));
-        let scene = outlet.templates.as_ref().map(|all| (all, all.scene(self.event, &to.kinds, id)));
-        let scene = scene.as_ref().map(|(templates, scene)| (*templates, scene));
-        let mut said = content(scene)?;
-        let (url, mut headers) = match scene {
-            Some((templates, scene)) => (
-                templates.url(scene).map_err(template_failure)?,
-                templates.headers(scene).map_err(template_failure)?,
-            ),
-            None => (None, Vec::new()),
-        };
-        headers.retain(|(name, _)| {
-            to.fixed_headers.iter().all(|fixed| !fixed.as_str().eq_ignore_ascii_case(name))
-        });
-        let content_type = said.content_type.or_else(|| take(&mut said.headers, "content-type"));
-        let content_type = content_type.or_else(|| take(&mut headers, "content-type"));
-        let content_type = content_type.or_else(|| to.content_type.clone()).unwrap_or(said.usual_type);
-        headers.retain(|(name, _)| said.headers.iter().all(|(known, _)| !known.eq_ignore_ascii_case(name)));
-        headers.extend(said.headers);
-        Ok(Delivery {
-            id,
-            receipt: self.receipt.id,
-            event: self.event.id,
-            batch: None,
-            route: self.route.name.to_string(),
-            destination: to.name.clone(),
-            lane: self.lane(to.ordered, key),
-            url,
-            content_type,
-            headers,
-            body: said.body,
-            supersede: to.supersede,
-            created_at: self.now,
-        })
-    }
-
-    /// The same object of the same source keeps to one lane; a script may choose another.
-    fn lane(&self, ordered: bool, key: Option<&str>) -> Option<String> {
-        if !ordered {
-            return None;
-        }
-        if let Some(key) = key {
-            return Some(format!("key:{key}"));
-        }
-        let object = self.event.object.as_ref()?;
-        Some(format!("{}:{}:{}", self.event.source, object.kind, object.id))
-    }
-}
-
-/// Takes a header out of the list.
-fn take(headers: &mut Vec<(String, String)>, wanted: &str) -> Option<String> {
-    let place = headers.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
-    Some(headers.remove(place).1)
-}
-
-fn template_failure(error: TemplateError) -> Failure {
-    Failure { stage: Stage::Template, message: error.message, place: Some(error.place) }
 }

@@ -19,10 +19,13 @@ use crate::clock::Clock;
 use crate::config::Destination;
 use crate::model::{Attempt, Timestamp};
 use crate::outbound::classify::Failure;
-use crate::outbound::client::{Answer, EXCERPT};
+use crate::outbound::client::Answer;
 use crate::schedule;
 use crate::secret::REDACTED;
 use crate::store::Leased;
+
+/// How much of an answer's body is kept.
+pub(super) const EXCERPT: usize = 4 * 1024;
 
 /// One attempt, and how long the receiver asked us to stay away.
 #[derive(Debug)]
@@ -97,7 +100,7 @@ fn answered(mut attempt: Attempt, answer: &Answer, destination: &Destination, no
         headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     attempt.status = Some(answer.status);
-    attempt.response_excerpt = excerpt(&answer.excerpt, destination);
+    attempt.response_excerpt = excerpt(&answer.body, destination);
     let location = text(&answer.headers, LOCATION).map(|to| pointed_to(&to, destination));
     match Failure::of_status(answer.status, location.as_deref()) {
         None => Tried { attempt, retry_after: None },
