@@ -14,7 +14,7 @@ mod receipt;
 
 pub use batch::{Batch, By, Gathered, Member, Sealed, Window};
 pub use delivery::{Attempt, Delivery, DeliveryState, FailureClass, Final};
-pub use event::{Actor, Change, Event, Object};
+pub use event::{Actor, Change, Event, OWN_SOURCE, Object};
 pub use id::{BatchId, DeliveryId, EventId, ParseIdError, ReceiptId};
 pub use lineage::Lineage;
 pub use lookup::Looked;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::adapter::{Adapter, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
-use crate::model::Json;
+use crate::model::{Json, OWN_SOURCE};
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
 use crate::script::Script;
@@ -30,6 +30,8 @@ pub struct Rules {
     pub revision: String,
     pub config: Config,
     pub sources: HashMap<Arc<str>, Arc<Source>>,
+    /// Of the gateway's own events; nobody can send to it.
+    pub own: Arc<Source>,
     pub destinations: HashMap<Arc<str>, Arc<config::Destination>>,
     /// In the order of the config.
     pub routes: Vec<Route>,
@@ -51,6 +53,9 @@ pub struct Source {
 pub struct Route {
     pub name: Arc<str>,
     pub matches: Match,
+    /// It asks for the gateway's own events by name; no other route gets them, lest what a
+    /// receiver's trouble tells be sent to that receiver.
+    pub takes_own: bool,
     pub script: Option<Arc<Script>>,
     /// Put under the event's `data`, whose own keys win.
     pub action_data: Option<serde_json::Map<String, Json>>,
@@ -99,12 +104,19 @@ impl Rules {
         let mut problems = Problems::default();
         expansion.scrub(found, &mut problems);
         let mut found = Problems::default();
-        let rules = config.map(|config| compile(config, text, &mut found));
+        let rules = config.and_then(|config| compile(config, text, &mut found));
         expansion.scrub_strictly(found, &mut problems);
         match rules {
             Some(rules) if problems.is_empty() => Ok(rules),
             _ => Err(problems.into_sorted()),
         }
+    }
+}
+
+impl Rules {
+    /// A source by its name, the gateway's own included.
+    pub fn source(&self, name: &str) -> Option<&Arc<Source>> {
+        if name == OWN_SOURCE { Some(&self.own) } else { self.sources.get(name) }
     }
 }
 
@@ -114,11 +126,12 @@ fn unreadable(file: &str, cause: &str, help: &str) -> Vec<Problem> {
     problems.into_sorted()
 }
 
-fn compile(config: Config, text: &str, problems: &mut Problems) -> Rules {
+fn compile(config: Config, text: &str, problems: &mut Problems) -> Option<Rules> {
     let mut revision = Revision::default();
     revision.add(&config.file, text.as_bytes());
     config.presets.iter().for_each(|preset| revision.add(&preset.label, preset.text.as_bytes()));
     let sources = source::compile(&config, &mut revision, problems);
+    let own = source::own(&config, problems);
     let destinations: HashMap<Arc<str>, Arc<config::Destination>> = config
         .destinations
         .iter()
@@ -126,5 +139,5 @@ fn compile(config: Config, text: &str, problems: &mut Problems) -> Rules {
         .collect();
     let outlets = outlet::compile(&destinations, problems);
     let routes = route::compile(&config, &outlets, &mut revision, problems);
-    Rules { revision: revision.finish(), config, sources, destinations, routes }
+    Some(Rules { revision: revision.finish(), config, sources, own: own?, destinations, routes })
 }

@@ -19,6 +19,7 @@ use crate::model::{
     Timestamp,
 };
 
+pub use crate::model::OWN_SOURCE;
 pub use condition::{Condition, Notice, Paused, Told};
 pub use waiting::{Deferred, Due, LeasedBatch, LeasedReceipt, Ripe, Waiting};
 
@@ -247,9 +248,6 @@ pub struct Keep {
     /// For those with a dead or cancelled delivery or a failed outcome.
     pub dead: Duration,
 }
-
-/// The source of the gateway's own events.
-pub const OWN_SOURCE: &str = "crossconnect";
 
 /// Work that belongs to no destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ macro_rules! shipped {
 
 /// Name, file label and text.
 const SHIPPED: &[(&str, &str, &str)] =
-    shipped!["netbox", "nautobot", "infrahub", "datagerry", "generic", "jira"];
+    shipped!["netbox", "nautobot", "infrahub", "datagerry", "generic", "jira", "crossconnect"];
 
 /// The file label and the text of a shipped adapter.
 pub fn shipped(name: &str) -> Option<(&'static str, &'static str)> {

@@ -22,7 +22,7 @@ type Result = std::result::Result<Answer<Value>, Problem>;
 pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> Result {
     let stored = shared.store.receipt(id(&asked)?).await?;
     let rules = shared.rules.borrow().clone();
-    let source = rules.sources.get(&stored.receipt.source).cloned().ok_or_else(|| {
+    let source = rules.source(&stored.receipt.source).cloned().ok_or_else(|| {
         let detail = format!("the source `{}` is no longer configured", stored.receipt.source);
         Problem(Rejection::new(StatusCode::CONFLICT, "conflict", detail))
     })?;

@@ -5,7 +5,7 @@
 
 use super::context::Context;
 use super::{Route, name};
-use crate::model::Json;
+use crate::model::{Json, OWN_SOURCE};
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
 /// The names a route may refer to.
@@ -110,6 +110,9 @@ fn check_to(path: &str, to: &[(At, String)], names: &Names<'_>, cx: &mut Context
 fn check_from(path: &str, from: &[(At, String)], names: &Names<'_>, cx: &mut Context<'_>) {
     for (at, pattern) in from {
         let glob = crate::glob::Glob::new(pattern.trim_start_matches('!'));
+        if pattern == OWN_SOURCE {
+            continue;
+        }
         if !names.sources.iter().any(|source| glob.matches(source)) {
             let message = format!("`{path}` matches no source: `{}`", cx.expansion.shown(*at, pattern));
             cx.problem(*at, message, known(pattern.trim_start_matches('!'), names.sources, "sources"));

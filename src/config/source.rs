@@ -7,6 +7,7 @@ use super::context::Context;
 use super::sign::{self, Sign};
 use super::{Source, name};
 use crate::adapter;
+use crate::model::OWN_SOURCE;
 use crate::secret::Secret;
 use crate::signature::Scheme;
 use crate::units::{self, DURATION, NETWORK, Parsed, RATE, SIZE};
@@ -45,6 +46,10 @@ pub(super) fn read(key: &Key, node: &Node, cx: &mut Context<'_>) -> Option<Sourc
     };
     check_proof(&source, node, cx);
     reader.finish(cx.problems);
+    if key.name == OWN_SOURCE {
+        let message = format!("`{OWN_SOURCE}` is the source of the gateway's own events");
+        cx.problem(key.at, message, "give yours another name");
+    }
     name::check("source", key.at, &key.name, cx).then_some(source)
 }
 

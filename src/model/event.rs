@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{EventId, Json, Timestamp};
 
+/// The source of the gateway's own events; no configured one has this name.
+pub const OWN_SOURCE: &str = "crossconnect";
+
 /// What scripts get, the admin API shows and format `event` sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

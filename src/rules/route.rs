@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::revision::Revision;
 use super::{Outlet, Route};
 use crate::config::{self, Config};
+use crate::model::{Json, OWN_SOURCE};
 use crate::problem::Problems;
+use crate::yaml::Node;
 use crate::route::Match;
 use crate::script::Script;
 
@@ -24,6 +26,7 @@ pub(super) fn compile(
     let routes = config.routes.iter().map(|route| Route {
         name: Arc::from(route.name.as_str()),
         matches: matches(config, route, problems),
+        takes_own: takes_own(route),
         script: route
             .script
             .as_ref()
@@ -36,6 +39,19 @@ pub(super) fn compile(
         revision.add_scripts(&config.dir.join("scripts"));
     }
     routes
+}
+
+/// Whether it names the gateway's own events, by their source or by their type.
+fn takes_own(route: &config::Route) -> bool {
+    let named = route.from.iter().any(|(_, name)| name == OWN_SOURCE);
+    let types = route.when.as_ref().and_then(|when| when.get("type")).map(Node::to_json);
+    let of_own = |kind: &Json| kind.as_str().is_some_and(|kind| kind.starts_with("crossconnect."));
+    named
+        || match &types {
+            Some(Json::Array(types)) => types.iter().any(of_own),
+            Some(one) => of_own(one),
+            None => false,
+        }
 }
 
 fn matches(config: &Config, route: &config::Route, problems: &mut Problems) -> Match {

@@ -10,6 +10,7 @@ use super::revision::Revision;
 use crate::adapter::{self, Adapter, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
+use crate::model::OWN_SOURCE;
 use crate::problem::Problems;
 use crate::signature::{Scheme, Verifier};
 
@@ -53,6 +54,29 @@ fn adapter(dir: &Path, name: &str, revision: &mut Revision, problems: &mut Probl
             None
         }
     }
+}
+
+/// The source of the gateway's own events.
+pub(super) fn own(config: &Config, problems: &mut Problems) -> Option<Arc<Source>> {
+    let (label, text) = adapter::shipped(OWN_SOURCE)?;
+    let adapter = Arc::new(Adapter::compile(label, text, problems)?);
+    let basics = adapter::Basics {
+        source: OWN_SOURCE.to_owned(),
+        kinds: HashMap::new(),
+        default_branch: None,
+        templated: false,
+        window: config.dedupe,
+        own_window: None,
+    };
+    let overrides = adapter::Overrides { file: label, redact: Vec::new(), map: None };
+    Some(Arc::new(Source {
+        name: Arc::from(OWN_SOURCE),
+        settings: adapter.settings(basics, overrides, problems),
+        adapter,
+        gate: Gate { signature: None, token: None, addresses: Vec::new(), open: false },
+        rate: None,
+        max_body: config.ingress.max_body,
+    }))
 }
 
 fn one(config: &Config, source: &config::Source, adapter: &Arc<Adapter>, problems: &mut Problems) -> Source {

@@ -117,5 +117,6 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
     };
     let destinations = destinations.iter().map(|d| (Arc::from(d.name.as_str()), d.clone())).collect();
     let (sources, routes) = (HashMap::new(), Vec::new());
-    Arc::new(Rules { revision: "test".to_owned(), config, sources, destinations, routes })
+    let own = Rules::from_text("config.yaml", "", &|_| None).unwrap().own;
+    Arc::new(Rules { revision: "test".to_owned(), config, sources, own, destinations, routes })
 }
