@@ -16,6 +16,7 @@ use crate::admin;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, State};
 use crate::egress::Egress;
+use crate::errands::{self, Errands};
 use crate::ingress::{self, Draining};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -61,6 +62,7 @@ pub struct App {
     ingress_task: JoinHandle<()>,
     rest: Vec<JoinHandle<()>>,
     egress: Egress,
+    errands: Errands,
 }
 
 /// Runs until `shutdown` resolves, then drains.
@@ -93,6 +95,11 @@ impl App {
         warn_of(&rules);
         let rules = Arc::new(rules);
         let config = &rules.config;
+        // While nobody was there to receive, silence meant nothing.
+        let waiting = store.listen_again(clock.now()).await.map_err(|why| Error::State(why.to_string()))?;
+        if waiting > 0 {
+            tracing::info!(batches = waiting, "batches of the last run are still open");
+        }
         let (ingress_listener, ingress) = listen(config.ingress.listen).await?;
         let (admin_listener, admin) = listen(config.admin.listen).await?;
         let (swap, watch) = watch::channel(rules.clone());
@@ -121,6 +128,8 @@ impl App {
             spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
             spawn(purge(store.clone(), clock.clone(), watch.clone(), stop_rest.clone())),
         ];
+        let errands = errands::Context { rules: watch.clone(), store: store.clone(), clock: clock.clone() };
+        let errands = Errands::start(&errands);
         let egress = Egress::start(watch, store.clone(), clock, metrics.clone());
         Ok(Self {
             ingress,
@@ -134,6 +143,7 @@ impl App {
             ingress_task,
             rest,
             egress,
+            errands,
         })
     }
 
@@ -150,7 +160,7 @@ impl App {
         self.draining.begin();
         self.stop_ingress.cancel();
         let _ = self.ingress_task.await;
-        self.egress.drain(grace).await;
+        tokio::join!(self.errands.drain(grace), self.egress.drain(grace));
         self.stop_rest.cancel();
         for task in self.rest {
             let _ = task.await;

@@ -66,6 +66,7 @@ pub mod store;
 // 4: the stacks
 pub mod admin;
 pub mod egress;
+pub mod errands;
 pub mod ingress;
 // 5: wiring
 pub mod app;

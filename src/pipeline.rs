@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::json::JsonError;
 use crate::model::{
-    Decision, Delivery, Event, Failure, Json, OWN_SOURCE, Outcome, Processed, Proof, Receipt, ReceiptId, Request,
-    RouteVerdict, Stage, Timestamp,
+    Decision, Delivery, Event, Failure, Json, OWN_SOURCE, Outcome, Processed, Proof, Receipt, ReceiptId,
+    Request, RouteVerdict, Stage, Timestamp,
 };
 use crate::route::Asked;
 use crate::rules::{Route, Rules, Source};
@@ -164,7 +164,11 @@ impl Crossing<'_> {
     fn decide(&self, route: &Route, deliveries: &mut Vec<Delivery>) -> Decision {
         if &*self.source.name == OWN_SOURCE && !route.takes_own {
             let wanted = "sources, none of them by the name of the gateway's own".to_owned();
-            return Decision::Unmatched { condition: "from".to_owned(), wanted, actual: OWN_SOURCE.to_owned() };
+            return Decision::Unmatched {
+                condition: "from".to_owned(),
+                wanted,
+                actual: OWN_SOURCE.to_owned(),
+            };
         }
         let default_branch = self.source.settings.default_branch.as_deref();
         if let Err(no) = route.matches.check_asked(&self.asked, default_branch) {

@@ -9,9 +9,9 @@ use super::{Outlet, Route};
 use crate::config::{self, Config};
 use crate::model::{Json, OWN_SOURCE};
 use crate::problem::Problems;
-use crate::yaml::Node;
 use crate::route::Match;
 use crate::script::Script;
+use crate::yaml::Node;
 
 type Scripts = HashMap<String, Option<Arc<Script>>>;
 

@@ -5,81 +5,26 @@
 //! `CROSSCONNECT_KILL_WEBHOOKS=20000 cargo test --test it kill_9`
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
+use crate::process::{Gateway, Http, free_port, http, post_until_taken, settled};
 use crate::receiver::{Received, Receiver};
 use crate::world::write;
 
 const OBJECTS: usize = 40;
 const IN_FLIGHT: usize = 16;
 
-type Http = Client<HttpConnector, Full<Bytes>>;
-
-/// The gateway as a process of its own.
-struct Gateway {
-    child: Child,
-    config: String,
-}
-
-impl Gateway {
-    fn spawn(config: &Path) -> Self {
-        let config = config.to_str().unwrap().to_owned();
-        Self { child: Self::run(&config), config }
-    }
-
-    fn run(config: &str) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_crossconnect"))
-            .args(["serve", "--config", config])
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    fn kill_and_restart(&mut self) {
-        // On Unix this is SIGKILL.
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = Self::run(&self.config);
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-async fn post(http: &Http, url: &str, body: &Bytes) -> Option<u16> {
-    let request = http::Request::post(url).body(Full::new(body.clone())).unwrap();
-    let answer = tokio::time::timeout(Duration::from_secs(20), http.request(request)).await.ok()?;
-    answer.ok().map(|answer| answer.status().as_u16())
-}
-
 /// Sends the changes of one object one after the other, each until it is answered 200.
 async fn sender(http: Http, url: String, object: usize, changes: usize, acked: Arc<AtomicUsize>) {
     for n in 1..=changes {
         let body = json!({"type": "lab.thing.updated", "object": {"kind": "thing", "id": object.to_string()}, "data": {"n": n}});
         let body = Bytes::from(body.to_string());
-        while post(&http, &url, &body).await != Some(200) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        post_until_taken(&http, &url, &[], &body).await;
         acked.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -108,7 +53,7 @@ async fn kill_9_loses_nothing_and_keeps_the_order() {
         ),
     );
     let mut gateway = Gateway::spawn(&config);
-    let http: Http = Client::builder(TokioExecutor::new()).build_http();
+    let http = http();
     let acked = Arc::new(AtomicUsize::new(0));
     let total = changes * OBJECTS;
     let hook = format!("http://127.0.0.1:{ingress}/hooks/lab");
@@ -125,32 +70,11 @@ async fn kill_9_loses_nothing_and_keeps_the_order() {
     for sender in senders {
         sender.await.unwrap();
     }
-    let stats = format!("http://127.0.0.1:{admin}/api/v1/stats");
-    let mut ledger = serde_json::Value::Null;
-    for _ in 0..3000 {
-        if let Some(body) = get(&http, &stats).await {
-            ledger = body["events"].clone();
-            if ledger["pending"] == 0 {
-                break;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let ledger = settled(&http, admin).await;
     assert_eq!(ledger["pending"], 0, "after {kills} kills: {ledger}");
     assert_eq!((&ledger["accepted"], &ledger["delivered"]), (&json!(total), &json!(total)), "{ledger}");
     check(&receiver.received(), changes, kills);
     println!("{total} webhooks, {kills} kills, {} attempts", receiver.received().len());
-}
-
-async fn get(http: &Http, url: &str) -> Option<serde_json::Value> {
-    use http_body_util::BodyExt;
-    let request = http::Request::get(url).body(Full::default()).unwrap();
-    let mut body = http.request(request).await.ok()?.into_body();
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        bytes.extend_from_slice(frame.ok()?.data_ref()?);
-    }
-    serde_json::from_slice(&bytes).ok()
 }
 
 fn check(received: &[Received], changes: usize, kills: usize) {

@@ -35,6 +35,17 @@ impl Received {
     }
 }
 
+/// Answers that are held back.
+#[derive(Debug, Clone)]
+pub struct Held(tokio::sync::watch::Sender<bool>);
+
+impl Held {
+    /// Lets go those that wait and all that come.
+    pub fn release(&self) {
+        self.0.send_replace(true);
+    }
+}
+
 type Plan = Arc<dyn Fn(usize, &Received) -> u16 + Send + Sync>;
 
 #[derive(Clone)]
@@ -43,6 +54,7 @@ pub struct Receiver {
     log: Arc<Mutex<Vec<Received>>>,
     plan: Arc<Mutex<Plan>>,
     location: Arc<Mutex<Option<&'static str>>>,
+    held: Arc<Mutex<Option<Held>>>,
     stop: CancellationToken,
 }
 
@@ -55,6 +67,7 @@ impl Receiver {
             log: Arc::default(),
             plan: Arc::new(Mutex::new(Arc::new(|_, _| 200))),
             location: Arc::default(),
+            held: Arc::default(),
             stop: CancellationToken::new(),
         };
         let seen = receiver.clone();
@@ -80,6 +93,13 @@ impl Receiver {
     /// The status of the n-th request (from 0).
     pub fn answer(&self, plan: impl Fn(usize, &Received) -> u16 + Send + Sync + 'static) {
         *self.plan.lock().unwrap() = Arc::new(plan);
+    }
+
+    /// From now on requests are recorded and wait for their answer.
+    pub fn hold(&self) -> Held {
+        let held = Held(tokio::sync::watch::channel(false).0);
+        *self.held.lock().unwrap() = Some(held.clone());
+        held
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -114,6 +134,10 @@ impl Receiver {
             log.push(received);
             status
         };
+        let held = self.held.lock().unwrap().clone();
+        if let Some(Held(released)) = held {
+            let _ = released.subscribe().wait_for(|released| *released).await;
+        }
         let mut response = Response::new(Full::from("seen"));
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
         if let Some(location) = *self.location.lock().unwrap() {

@@ -1,0 +1,102 @@
+//! The gateway as a process of its own, to be killed.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+
+pub type Http = Client<HttpConnector, Full<Bytes>>;
+
+pub fn http() -> Http {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// A running gateway; killed when dropped.
+pub struct Gateway {
+    child: Child,
+    config: String,
+}
+
+impl Gateway {
+    pub fn spawn(config: &Path) -> Self {
+        let config = config.to_str().unwrap().to_owned();
+        Self { child: Self::run(&config), config }
+    }
+
+    fn run(config: &str) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_crossconnect"))
+            .args(["serve", "--config", config])
+            .env("RUST_LOG", "error")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    pub fn kill_and_restart(&mut self) {
+        // On Unix this is SIGKILL.
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = Self::run(&self.config);
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Posts once; the status, if an answer came.
+pub async fn post(http: &Http, url: &str, headers: &[(String, String)], body: &Bytes) -> Option<u16> {
+    let mut request = http::Request::post(url);
+    for (name, value) in headers {
+        request = request.header(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    let request = request.body(Full::new(body.clone())).unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(20), http.request(request)).await.ok()?;
+    answer.ok().map(|answer| answer.status().as_u16())
+}
+
+/// Posts until it is answered 200, as a sender that is worth its name.
+pub async fn post_until_taken(http: &Http, url: &str, headers: &[(String, String)], body: &Bytes) {
+    while post(http, url, headers, body).await != Some(200) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The JSON that a GET gives.
+pub async fn get(http: &Http, url: &str) -> Option<serde_json::Value> {
+    let request = http::Request::get(url).body(Full::default()).unwrap();
+    let mut body = http.request(request).await.ok()?.into_body();
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        bytes.extend_from_slice(frame.ok()?.data_ref()?);
+    }
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// The ledger of a gateway, once nothing is pending any more; the last one seen if that never is.
+pub async fn settled(http: &Http, admin: u16) -> serde_json::Value {
+    let stats = format!("http://127.0.0.1:{admin}/api/v1/stats");
+    let mut ledger = serde_json::Value::Null;
+    for _ in 0..3000 {
+        if let Some(body) = get(http, &stats).await {
+            ledger = body["events"].clone();
+            if ledger["pending"] == 0 {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ledger
+}
