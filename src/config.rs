@@ -4,6 +4,7 @@
 //! `rules` compiles them.
 
 mod admin;
+mod coalesce;
 mod context;
 mod destination;
 mod egress;

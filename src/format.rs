@@ -3,6 +3,7 @@
 //! The dialects (`netbox`, `infrahub`, `datagerry`) tell an event of any system as one of the
 //! three would. Told in table form in `docs/formats.md`.
 
+mod batch;
 mod cloudevents;
 mod datagerry;
 mod facts;
@@ -30,6 +31,8 @@ use serde::Serialize;
 use crate::json::{self, NonFinite};
 use crate::model::{Event, Json, Receipt};
 use crate::signature::Scheme;
+
+pub use batch::Digest;
 
 const JSON: &str = "application/json";
 
@@ -82,6 +85,11 @@ impl Format {
         Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, format)| format)
     }
 
+    /// As configs call it.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, format)| *format == self).map_or("event", |(name, _)| name)
+    }
+
     /// How whoever speaks this format signs; a destination may choose otherwise.
     pub fn usual_scheme(self) -> Scheme {
         match self {
@@ -104,8 +112,8 @@ impl Format {
         }
         match self {
             Self::Event => Rendered::json(event),
-            Self::CloudEvents => cloudevents::structured(event),
-            Self::CloudEventsBinary => cloudevents::binary(event),
+            Self::CloudEvents => cloudevents::structured(event, &event.id.to_string(), event),
+            Self::CloudEventsBinary => cloudevents::binary(event, &event.id.to_string(), event),
             Self::Native => {
                 let sent = receipt.request.header("content-type").unwrap_or(JSON);
                 Ok(Rendered::of(sent, receipt.body.clone()))

@@ -3,7 +3,9 @@
 //! Never refuses: a failure is an outcome. What one route's script does wrong stops no other
 //! route; the receipt counts as failed, and a replay runs what failed again.
 
+mod gather;
 mod run;
+mod seal;
 
 use std::sync::Arc;
 
@@ -20,7 +22,9 @@ use crate::route::Asked;
 use crate::rules::{Route, Rules, Source};
 use crate::signature::EMPTY_AS_BRACES;
 
-use run::Run;
+pub use seal::seal;
+
+use run::{Of, Run};
 
 /// A verified request, not yet read.
 #[derive(Debug, Clone)]
@@ -107,14 +111,15 @@ pub fn deliveries(
     receipt: &Receipt,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, Failure> {
-    Run { receipt, event, route, now }.formatted()
+    Run { of: Of::Receipt(receipt), event, route, now }.formatted()
 }
 
-/// What a route did with an event the last time, if that was to send it.
+/// What a route did with an event the last time, if that was to send it, also together with others.
 fn routed_before<'o>(before: &'o Outcome, event: &Event, route: &str) -> Option<&'o RouteVerdict> {
     let processed = before.events.iter().find(|processed| processed.event.id == event.id)?;
     let mut verdicts = processed.routes.iter();
-    verdicts.find(|verdict| verdict.route == route && matches!(verdict.decision, Decision::Routed { .. }))
+    let sends = |decision: &Decision| matches!(decision, Decision::Routed { .. } | Decision::Gathered { .. });
+    verdicts.find(|verdict| verdict.route == route && sends(&verdict.decision))
 }
 
 fn failed(rules: &Rules, failure: Failure) -> Outcome {
@@ -140,7 +145,7 @@ fn run(
         let mut verdicts = Vec::with_capacity(rules.routes.len());
         let crossing = Crossing { source, receipt, event: &event, asked: Asked::about(&event), now };
         for route in rules.routes.iter().filter(|route| wanted(&event, &route.name)) {
-            let decision = crossing.decide(route, &mut outcome.deliveries);
+            let decision = crossing.decide(route, &mut outcome);
             verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
         }
         drop(crossing);
@@ -161,7 +166,7 @@ struct Crossing<'a> {
 
 impl Crossing<'_> {
     /// What one route does with the event.
-    fn decide(&self, route: &Route, deliveries: &mut Vec<Delivery>) -> Decision {
+    fn decide(&self, route: &Route, outcome: &mut Outcome) -> Decision {
         if &*self.source.name == OWN_SOURCE && !route.takes_own {
             let wanted = "sources, none of them by the name of the gateway's own".to_owned();
             return Decision::Unmatched {
@@ -176,7 +181,7 @@ impl Crossing<'_> {
         }
         let enriched = route.action_data.as_ref().and_then(|extra| enriched(self.event, extra));
         let event = enriched.as_ref().unwrap_or(self.event);
-        Run { receipt: self.receipt, event, route, now: self.now }.decide(deliveries)
+        Run { of: Of::Receipt(self.receipt), event, route, now: self.now }.decide(outcome)
     }
 }
 

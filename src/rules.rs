@@ -2,6 +2,7 @@
 //!
 //! Compiling reports the mistakes of all files together. Nothing here is asked per event.
 
+mod batch;
 mod outlet;
 mod revision;
 mod route;
@@ -59,6 +60,8 @@ pub struct Route {
     pub script: Option<Arc<Script>>,
     /// Put under the event's `data`, whose own keys win.
     pub action_data: Option<serde_json::Map<String, Json>>,
+    /// Its events wait for others and leave together with them.
+    pub coalesce: Option<config::Coalesce>,
     pub to: Vec<Arc<Outlet>>,
 }
 

@@ -1,6 +1,7 @@
-//! rhai scripts: `fn filter(event)` and `fn transform(event)`, under hard limits.
+//! rhai scripts: `fn filter(event)`, `fn transform(event)` and, for events that leave together,
+//! `fn batch_key(event)` and `fn transform_batch(events)`; under hard limits.
 //!
-//! Pure: an event and an instant in, a verdict out. No files, no network, no clock. Files are
+//! Pure: events and an instant in, a verdict out. No files, no network, no clock. Files are
 //! read when a script is compiled, never when it runs.
 
 mod engine;
@@ -11,6 +12,7 @@ mod load;
 mod message;
 mod node;
 mod proof;
+mod seat;
 mod shipped;
 #[cfg(test)]
 mod tests;
@@ -25,7 +27,7 @@ use std::time::Duration;
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 
-use crate::model::{Event, Json, Timestamp};
+use crate::model::{Event, Json, Member, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::At;
 
@@ -69,12 +71,23 @@ pub struct Script {
     /// Where the functions stand, if they do.
     filter: Option<At>,
     transform: Option<At>,
+    batch_key: Option<At>,
+    transform_batch: Option<At>,
 }
 
-/// What a script said about one event.
+/// What a script said about an event that waits for others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Joining {
+    /// Dropped, and why if the script said so.
+    Dropped(Option<String>),
+    /// It waits; the key is that of `batch_key`.
+    Joins(Option<String>),
+}
+
+/// What a script said about one event, or about a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The filter let it through and there is no `transform`.
+    /// The filter let it through and there is no `transform` (of a batch: no `transform_batch`).
     Pass,
     /// Dropped, and why if the script said so.
     Dropped(Option<String>),
@@ -131,24 +144,41 @@ impl Script {
         let imported = loader.close(file, &text, problems);
         view::register_properties(&mut engine, imported.iter().chain([&text]).map(String::as_str));
         let ast = ast?;
-        let filter = entry(&ast, "filter", file, &text, problems);
-        let transform = entry(&ast, "transform", file, &text, problems);
-        match (filter, transform) {
-            (Some(None), Some(None)) => {
-                problems
-                    .add(file, Some((1, 1)), "the script defines neither `filter` nor `transform`")
-                    .help("add `fn filter(event) { true }` or `fn transform(event) { #{ … } }`");
-                None
-            }
-            (filter, transform) => Some(Self {
-                file: file.to_owned(),
-                engine,
-                ast,
-                limits: limits.clone(),
-                filter: filter?,
-                transform: transform?,
-            }),
+        let mut entry = |name, takes| entry(&ast, name, takes, file, &text, problems);
+        let [filter, transform] = ["filter", "transform"].map(|name| entry(name, "event"));
+        let batch_key = entry("batch_key", "event");
+        let transform_batch = entry("transform_batch", "events");
+        if [filter, transform, batch_key, transform_batch].iter().all(|found| *found == Some(None)) {
+            problems
+                .add(file, Some((1, 1)), "the script defines neither `filter` nor `transform`")
+                .help("add `fn filter(event) { true }` or `fn transform(event) { #{ … } }`");
+            return None;
         }
+        Some(Self {
+            file: file.to_owned(),
+            engine,
+            ast,
+            limits: limits.clone(),
+            filter: filter?,
+            transform: transform?,
+            batch_key: batch_key?,
+            transform_batch: transform_batch?,
+        })
+    }
+
+    /// Where `transform` stands, if the script defines it.
+    pub fn transform_at(&self) -> Option<At> {
+        self.transform
+    }
+
+    /// Whether the script says by which key events are gathered.
+    pub fn keys_events(&self) -> bool {
+        self.batch_key.is_some()
+    }
+
+    /// Whether the script says as what a batch leaves.
+    pub fn transforms_batches(&self) -> bool {
+        self.transform_batch.is_some()
     }
 
     /// Runs `filter`, then `transform`. Copies the event; see [`Script::run_shared`].
@@ -160,24 +190,62 @@ impl Script {
     /// when this returns, so that [`Arc::try_unwrap`] gives it back.
     pub fn run_shared(&self, event: &Arc<Event>, now: Timestamp) -> Result<Verdict, ScriptError> {
         let _guard = guard::begin(&self.limits, now);
-        // rhai promises no panics and so do the host functions; should one of them err, it
-        // costs this receipt and not the worker.
-        catch_unwind(AssertUnwindSafe(|| self.judge(event))).unwrap_or_else(|_| {
+        self.caught(|| self.judge(event))
+    }
+
+    /// Runs `filter`, then, if the event is gathered by its key, `batch_key`.
+    pub fn join(&self, event: &Arc<Event>, keyed: bool, now: Timestamp) -> Result<Joining, ScriptError> {
+        let _guard = guard::begin(&self.limits, now);
+        self.caught(|| self.key(event, keyed))
+    }
+
+    /// Runs `transform_batch` over the events of a batch. Limits are those of one run; only what it
+    /// may hold is more.
+    pub fn run_batch(&self, members: &[Member], now: Timestamp) -> Result<Verdict, ScriptError> {
+        let Some(at) = self.transform_batch else { return Ok(Verdict::Pass) };
+        let _guard = guard::begin_batch(&self.limits, now);
+        let events = Dynamic::from(view::List(node::Node::batch(seat::seats(members))));
+        self.caught(|| {
+            let given = self
+                .call("transform_batch", events)
+                .and_then(|given| guard::survived(verdict::of_transform("transform_batch(events)", given)?));
+            given.map_err(|error| self.explained(error, at))
+        })
+    }
+
+    /// rhai promises no panics and so do the host functions; should one of them err, it costs this
+    /// receipt and not the worker.
+    fn caught<T>(&self, run: impl FnOnce() -> Result<T, ScriptError>) -> Result<T, ScriptError> {
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
             let message = "the script made its interpreter fail; please report it".to_owned();
             Err(ScriptError { message, place: self.file.clone() })
         })
     }
 
     fn judge(&self, event: &Arc<Event>) -> Result<Verdict, ScriptError> {
-        if let Some(at) = self.filter {
-            let given = self.call("filter", event).and_then(|given| verdict::of_filter(&given));
-            if let Some(dropped) = given.map_err(|error| self.explained(error, at))? {
-                return Ok(dropped);
-            }
+        if let Some(dropped) = self.filtered(event)? {
+            return Ok(dropped);
         }
         let Some(at) = self.transform else { return Ok(Verdict::Pass) };
-        let given = self.call("transform", event).and_then(verdict::of_transform);
+        let given = self.call("transform", view_of(event));
+        let given = given.and_then(|given| verdict::of_transform("transform(event)", given));
         given.map_err(|error| self.explained(error, at))
+    }
+
+    /// What `filter` dropped.
+    fn filtered(&self, event: &Arc<Event>) -> Result<Option<Verdict>, ScriptError> {
+        let Some(at) = self.filter else { return Ok(None) };
+        let given = self.call("filter", view_of(event)).and_then(|given| verdict::of_filter(&given));
+        given.map_err(|error| self.explained(error, at))
+    }
+
+    fn key(&self, event: &Arc<Event>, keyed: bool) -> Result<Joining, ScriptError> {
+        if let Some(Verdict::Dropped(reason)) = self.filtered(event)? {
+            return Ok(Joining::Dropped(reason));
+        }
+        let Some(at) = self.batch_key.filter(|_| keyed) else { return Ok(Joining::Joins(None)) };
+        let given = self.call("batch_key", view_of(event)).and_then(|given| verdict::of_key(&given));
+        given.map(Joining::Joins).map_err(|error| self.explained(error, at))
     }
 
     /// rhai forgets where a limit was passed, and a result has no place; then it is the function.
@@ -185,11 +253,14 @@ impl Script {
         fault::explained(error, &self.file, function, &self.limits)
     }
 
-    fn call(&self, name: &str, event: &Arc<Event>) -> Result<Dynamic, Box<EvalAltResult>> {
-        let argument = view::Record(node::Node::event(event.clone()));
+    fn call(&self, name: &str, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
         let options = CallFnOptions::new().eval_ast(true).rewind_scope(true);
         self.engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, name, (argument,))
     }
+}
+
+fn view_of(event: &Arc<Event>) -> Dynamic {
+    Dynamic::from(view::Record(node::Node::event(event.clone())))
 }
 
 /// The script with its imports read, its top level run once to see that it can.
@@ -232,19 +303,30 @@ fn parse(
 
 /// Where the function stands that takes one parameter, if it is there at all. `None`: it takes
 /// another number of them.
-fn entry(ast: &AST, name: &str, file: &str, text: &str, problems: &mut Problems) -> Option<Option<At>> {
+fn entry(
+    ast: &AST,
+    name: &str,
+    takes: &str,
+    file: &str,
+    text: &str,
+    problems: &mut Problems,
+) -> Option<Option<At>> {
     let arities: Vec<usize> =
         ast.iter_functions().filter(|function| function.name == name).map(|f| f.params.len()).collect();
     let Some(arity) = arities.first() else { return Some(None) };
+    let head = format!("fn {name}");
     let at = text.lines().enumerate().find_map(|(index, line)| {
-        let column = line.find(&format!("fn {name}"))?;
-        Some((index + 1, line.get(..column)?.chars().count() + 1))
+        let column = line.find(&head)?;
+        // Not that of a longer name.
+        let behind = line.get(column + head.len()..)?.chars().next();
+        let ends = behind.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        ends.then_some((index + 1, line.get(..column)?.chars().count() + 1))
     });
     if arities.contains(&1) {
         return Some(Some(at.unwrap_or((1, 1))));
     }
     problems
         .add(file, at, format!("`{name}` takes {arity} parameters, not one"))
-        .help(format!("write `fn {name}(event)`"));
+        .help(format!("write `fn {name}({takes})`"));
     None
 }

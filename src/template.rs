@@ -30,7 +30,7 @@ use std::sync::Arc;
 use minijinja::{Environment, Value};
 
 use crate::format::Kinds;
-use crate::model::{DeliveryId, Event};
+use crate::model::{BatchId, DeliveryId, Event};
 use crate::problem::Problems;
 use crate::secret;
 use crate::yaml::{self, At};
@@ -86,7 +86,7 @@ pub struct TemplateError {
     pub place: String,
 }
 
-/// What a template sees: one delivery's event.
+/// What a template sees: one delivery's event or batch.
 #[derive(Debug)]
 pub struct Scene(Value);
 
@@ -117,8 +117,19 @@ impl Templates {
 
     /// What the templates of one delivery see. Made once per delivery.
     pub fn scene(&self, event: &Arc<Event>, kinds: &Kinds, delivery: DeliveryId) -> Scene {
+        self.scene_of(event, kinds, delivery, None)
+    }
+
+    /// The same for a batch: `event` stands for all of its events, and its `data` is the body.
+    pub fn scene_of(
+        &self,
+        event: &Arc<Event>,
+        kinds: &Kinds,
+        delivery: DeliveryId,
+        batch: Option<BatchId>,
+    ) -> Scene {
         let marks = self.secrets.iter().map(|name| (name.clone(), secret::mark(name, delivery)));
-        Scene(context::of(event, kinds, delivery, marks))
+        Scene(context::of(event, kinds, delivery, batch, marks))
     }
 
     /// The body, if there is a template for it.

@@ -1,4 +1,5 @@
-//! The dry run: what a request would lead to, and the exact requests that would leave.
+//! The dry run: what a request would lead to, and the exact requests that would leave. An event
+//! that waits for others is shown as a batch of its own.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -6,7 +7,10 @@ use serde_json::{Value, json};
 
 use crate::admin::Try;
 use crate::egress;
-use crate::model::{Outcome, Proof, Receipt, ReceiptId, Request, Timestamp};
+use crate::model::{
+    Batch, BatchId, Delivery, Gathered, Member, Outcome, Proof, Receipt, ReceiptId, Request, Sealed,
+    Timestamp,
+};
 use crate::pipeline::{self, Incoming};
 use crate::rules::{Rules, Source};
 
@@ -88,6 +92,11 @@ fn facts(request: &Try, headers: &HeaderMap) -> Request {
 }
 
 fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, now: Timestamp) -> Value {
+    let batches: Vec<(&Gathered, Sealed)> = outcome
+        .gathered
+        .iter()
+        .map(|waits| (waits, pipeline::seal(rules, &batch_of(waits, receipt, now), now)))
+        .collect();
     let routes: Vec<Value> = outcome
         .events
         .iter()
@@ -95,36 +104,21 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
             processed.routes.iter().map(|verdict| {
                 let mut line = json!(verdict);
                 line["event"] = json!(processed.event.id);
+                let same =
+                    |waits: &Gathered| waits.event == processed.event.id && waits.route == verdict.route;
+                if let Some((waits, sealed)) = batches.iter().find(|(waits, _)| same(waits)) {
+                    waiting(&mut line, waits, sealed);
+                }
                 line
             })
         })
         .collect();
-    let requests: Vec<Value> = outcome
-        .deliveries
-        .iter()
-        .map(|delivery| {
-            let mut shown = json!({
-                "delivery": delivery.id,
-                "destination": delivery.destination,
-                "route": delivery.route,
-                "lane": delivery.lane,
-            });
-            let preview = rules.destinations.get(delivery.destination.as_str());
-            match preview.map(|destination| egress::preview(destination, delivery, now)) {
-                Some(Ok(preview)) => {
-                    shown["method"] = json!(preview.method);
-                    shown["url"] = json!(preview.url);
-                    shown["headers"] = json!(preview.headers);
-                    shown["body"] = json!(String::from_utf8_lossy(&preview.body));
-                }
-                Some(Err(failure)) => {
-                    shown["error"] = json!(format!("{}; {}", failure.error, failure.remedy))
-                }
-                None => shown["error"] = json!("there is no such destination"),
-            }
-            shown
-        })
-        .collect();
+    let sealed = batches.iter().flat_map(|(_, sealed)| match sealed {
+        Sealed::Sent(deliveries) => deliveries.as_slice(),
+        Sealed::Dropped(_) | Sealed::Failed(_) => &[],
+    });
+    let requests: Vec<Value> =
+        outcome.deliveries.iter().chain(sealed).map(|delivery| request(rules, delivery, now)).collect();
     json!({
         "verified": verified,
         "dedupe": receipt.dedupe,
@@ -134,4 +128,67 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
         "requests": requests,
         "failure": outcome.first_failure(),
     })
+}
+
+/// The batch that this event alone would be.
+fn batch_of(waits: &Gathered, receipt: &Receipt, now: Timestamp) -> Batch {
+    Batch {
+        id: BatchId::new(now),
+        route: waits.route.clone(),
+        by: waits.by,
+        key: waits.key.clone(),
+        group: waits.group.clone(),
+        opened_at: now,
+        members: vec![Member {
+            receipt: receipt.id,
+            event: waits.content.clone(),
+            lookups: waits.lookups.clone(),
+            lineage: waits.lineage.clone(),
+            body: receipt.body.clone(),
+        }],
+    }
+}
+
+/// What an event waits for, and what would become of it if nothing else came.
+fn waiting(line: &mut Value, waits: &Gathered, sealed: &Sealed) {
+    let window = &waits.window;
+    line["by"] = json!(waits.by);
+    line["alone"] = json!(waits.alone);
+    line["window"] = json!({
+        "quiet_ms": window.quiet.as_millis(),
+        "max_wait_ms": window.max_wait.as_millis(),
+        "max_events": window.max_events,
+        "max_bytes": window.max_bytes,
+    });
+    line["sealed"] = match sealed {
+        Sealed::Sent(deliveries) => {
+            json!({"deliveries": deliveries.iter().map(|it| it.id).collect::<Vec<_>>()})
+        }
+        Sealed::Dropped(reason) => json!({"dropped": reason}),
+        Sealed::Failed(failure) => json!({"failed": failure}),
+    };
+}
+
+fn request(rules: &Rules, delivery: &Delivery, now: Timestamp) -> Value {
+    let mut shown = json!({
+        "delivery": delivery.id,
+        "destination": delivery.destination,
+        "route": delivery.route,
+        "lane": delivery.lane,
+    });
+    if let Some(batch) = delivery.batch {
+        shown["batch"] = json!(batch);
+    }
+    let preview = rules.destinations.get(delivery.destination.as_str());
+    match preview.map(|destination| egress::preview(destination, delivery, now)) {
+        Some(Ok(preview)) => {
+            shown["method"] = json!(preview.method);
+            shown["url"] = json!(preview.url);
+            shown["headers"] = json!(preview.headers);
+            shown["body"] = json!(String::from_utf8_lossy(&preview.body));
+        }
+        Some(Err(failure)) => shown["error"] = json!(format!("{}; {}", failure.error, failure.remedy)),
+        None => shown["error"] = json!("there is no such destination"),
+    }
+    shown
 }

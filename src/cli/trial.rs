@@ -66,8 +66,11 @@ fn is_refused(trial: &Json) -> bool {
 /// Not proved, not mapped, or refused by a script.
 fn has_failed(trial: &Json) -> bool {
     let unmapped = trial.get("failure").is_some_and(|failure| !failure.is_null());
-    let broken = verdict::items(trial, "routes").iter().any(|route| field(route, "decision") == "failed");
-    is_refused(trial) || unmapped || broken
+    let broken = |route: &Json| {
+        let alone = route.get("sealed").and_then(|sealed| sealed.get("failed"));
+        field(route, "decision") == "failed" || alone.is_some()
+    };
+    is_refused(trial) || unmapped || verdict::items(trial, "routes").iter().any(broken)
 }
 
 fn print(trial: &Json, out: &mut dyn Write) -> io::Result<()> {
@@ -100,7 +103,11 @@ fn print_event(event: &Json, routes: &[Json], out: &mut dyn Write) -> io::Result
 fn print_request(request: &Json, out: &mut dyn Write) -> io::Result<()> {
     let [delivery, destination, method, url] =
         ["delivery", "destination", "method", "url"].map(|name| field(request, name));
-    writeln!(out, "\nrequest to {destination} ({delivery})\n  {method} {url}")?;
+    let batch = match request.get("batch") {
+        Some(_) => ", as a batch of this one event",
+        None => "",
+    };
+    writeln!(out, "\nrequest to {destination} ({delivery}){batch}\n  {method} {url}")?;
     for header in verdict::items(request, "headers") {
         let part = |index: usize| header.get(index).map(terminal::value).unwrap_or_default();
         writeln!(out, "  {}: {}", part(0), part(1))?;

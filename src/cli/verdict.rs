@@ -56,10 +56,44 @@ pub fn route(verdict: &Json) -> String {
                 if count == 1 { "y" } else { "ies" }
             )
         }
+        Some("gathered") => gathered(verdict),
         Some("failed") => format!("failed{}", failure(verdict)),
         _ => terminal::value(verdict),
     };
     format!("{route}: {said}")
+}
+
+/// `waits for others of 05c732a7 in bat_0197 until 2025-06-30T21:57:22Z`; a dry run knows the window
+/// instead, and what this event alone would become.
+fn gathered(verdict: &Json) -> String {
+    let given = |name: &str, before: &str| match field(verdict, name) {
+        text if text == "-" => String::new(),
+        text => format!(" {before} {text}"),
+    };
+    let key = field(verdict, "key");
+    let waits = match verdict.get("alone").and_then(Json::as_bool) {
+        Some(true) => {
+            format!("has no {} to wait with others, and leaves as a batch of its own", field(verdict, "by"))
+        }
+        _ => format!("waits for others of{} {key}", given("by", "").trim_end()),
+    };
+    let window = verdict.get("window").map(window).filter(|_| !waits.ends_with("own")).unwrap_or_default();
+    let sealed = verdict.get("sealed").unwrap_or(&Json::Null);
+    let alone = match (sealed.get("failed"), sealed.get("dropped")) {
+        (Some(why), _) => format!("; alone it would have failed{}", failure(why)),
+        (_, Some(_)) => format!("; alone it would be dropped by the script{}", behind(sealed, "dropped")),
+        _ => String::new(),
+    };
+    format!("{waits}{}{}{window}{alone}", given("batch", "in"), given("until", "until"))
+}
+
+fn window(window: &Json) -> String {
+    let time = |name: &str| {
+        let millis = window.get(name).and_then(Json::as_u64).unwrap_or_default();
+        format!("{:?}", std::time::Duration::from_millis(millis))
+    };
+    let (quiet, most) = (time("quiet_ms"), time("max_wait_ms"));
+    format!(", until nothing came for {quiet}, at most {most} or {} events", field(window, "max_events"))
 }
 
 /// ` in script: variable not found (scripts/a.rhai:3:5)`.
@@ -164,6 +198,23 @@ mod tests {
             (
                 json!({"route": "a", "decision": "routed", "deliveries": ["dlv_1", "dlv_2"], "script": "s.rhai"}),
                 "a: yes through s.rhai: 2 deliveries",
+            ),
+            (
+                json!({"route": "a", "decision": "gathered", "key": "05c7", "batch": "bat_1", "until": "12:00"}),
+                "a: waits for others of 05c7 in bat_1 until 12:00",
+            ),
+            (
+                json!({"route": "a", "decision": "gathered", "key": "05c7", "by": "correlation", "alone": false,
+                    "window": {"quiet_ms": 2000, "max_wait_ms": 1500, "max_events": 500},
+                    "sealed": {"failed": {"stage": "script", "message": "no", "place": null}}}),
+                "a: waits for others of correlation 05c7, until nothing came for 2s, at most 1.5s or 500 events; \
+                 alone it would have failed in script: no",
+            ),
+            (
+                json!({"route": "a", "decision": "gathered", "key": "evt_1", "by": "branch", "alone": true,
+                    "window": {"quiet_ms": 1}, "sealed": {"dropped": null}}),
+                "a: has no branch to wait with others, and leaves as a batch of its own; \
+                 alone it would be dropped by the script",
             ),
             (
                 json!({"route": "a", "decision": "failed", "stage": "script", "message": "no", "place": "s.rhai:3:5"}),

@@ -53,6 +53,7 @@ pub(super) fn read(
     preset.check(&format!("destinations.{}", key.name), node, &mut layer, cx);
     let format = layer.format.unwrap_or_default();
     let reported = reported_empty || unread;
+    let (ordered, supersede) = order(&format!("destinations.{}", key.name), key, node, &layer, cx);
     let sign = signer(&path, key.at, layer.sign, format, reported, cx);
     let named = name::check("destination", key.at, &key.name, cx);
     let url = layer.url?;
@@ -75,8 +76,8 @@ pub(super) fn read(
         timeout: layer.timeout.unwrap_or(Duration::from_secs(20)),
         connect_timeout: layer.connect_timeout.unwrap_or(Duration::from_secs(5)),
         retry: layer.retry.map_or_else(Schedule::default, |waits| Schedule { waits }),
-        ordered: layer.ordered.unwrap_or(true),
-        supersede: false,
+        ordered,
+        supersede,
         in_flight: layer.in_flight.unwrap_or(16),
         rate: layer.rate,
         breaker: Some(Breaker::default()),
@@ -97,6 +98,19 @@ pub(super) fn preset(file: &str, dir: &Path, node: &Node, problems: &mut crate::
     let layer = Layer::read(&mut reader, &mut cx);
     reader.finish(cx.problems);
     layer
+}
+
+/// Whether deliveries keep to lanes, and whether a newer one replaces one that waits in its lane.
+fn order(path: &str, key: &Key, node: &Node, layer: &Layer, cx: &mut Context<'_>) -> (bool, bool) {
+    let ordered = layer.ordered.unwrap_or(true);
+    let supersede = layer.supersede.unwrap_or(false);
+    if supersede && !ordered {
+        let at = ["on_newer", "ordered"].iter().find_map(|key| node.get(key)).map_or(key.at, |node| node.at);
+        let message = format!("`{path}.on_newer: supersede` does nothing with `ordered: none`");
+        let help = "only what waits in order can be replaced: write `ordered: object`, or `on_newer: wait`";
+        cx.problem(at, message, help);
+    }
+    (ordered, supersede)
 }
 
 fn signer(

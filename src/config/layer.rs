@@ -40,6 +40,8 @@ pub(super) struct Layer {
     pub connect_timeout: Option<Duration>,
     pub retry: Option<Vec<Duration>>,
     pub ordered: Option<bool>,
+    /// `on_newer: supersede`.
+    pub supersede: Option<bool>,
     pub in_flight: Option<usize>,
     pub rate: Option<Rate>,
     pub tls: Option<Tls>,
@@ -47,7 +49,6 @@ pub(super) struct Layer {
 
 impl Layer {
     pub fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Self {
-        on_newer(r, cx);
         let mut layer = Self {
             url: target::read(r, cx),
             url_secret: cx.flag(r, "url_secret"),
@@ -65,6 +66,7 @@ impl Layer {
             connect_timeout: cx.value(r, "connect_timeout", DURATION, units::some_time),
             retry: cx.values(r, "retry", DURATION, units::duration),
             ordered: cx.word(r, "ordered", &["object", "none"]).map(|(_, word)| word == "object"),
+            supersede: cx.word(r, "on_newer", &["wait", "supersede"]).map(|(_, word)| word == "supersede"),
             in_flight: cx.count(r, "in_flight", 1..=65_536),
             rate: cx.value(r, "rate", RATE, units::rate),
             tls: r.section("tls", cx.problems).map(|section| tls::read(section, cx)),
@@ -122,6 +124,7 @@ impl Layer {
             connect_timeout: self.connect_timeout.or(below.connect_timeout),
             retry: self.retry.or(below.retry),
             ordered: self.ordered.or(below.ordered),
+            supersede: self.supersede.or(below.supersede),
             in_flight: self.in_flight.or(below.in_flight),
             rate: self.rate.or(below.rate),
             tls: self.tls.or(below.tls),
@@ -177,14 +180,4 @@ fn secrets(r: &mut Reader<'_>, cx: &mut Context<'_>) -> BTreeMap<String, Secret>
         }
     }
     secrets
-}
-
-fn on_newer(r: &mut Reader<'_>, cx: &mut Context<'_>) {
-    let path = r.path_of("on_newer");
-    match cx.word(r, "on_newer", &["wait", "supersede"]) {
-        Some((at, word)) if word == "supersede" => {
-            cx.problem(at, format!("`{path}: supersede` is not supported by this version"), "write `wait`");
-        }
-        _ => {}
-    }
 }

@@ -1,10 +1,9 @@
 //! The section `routes:`: from where, when, through which script, to whom.
 //!
-//! `when` is compiled by the room `route`; here it is only looked through for keys of
-//! later versions.
+//! `when` is compiled by the room `route`.
 
 use super::context::Context;
-use super::{Route, name};
+use super::{Route, coalesce, name};
 use crate::model::{Json, OWN_SOURCE};
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
@@ -61,7 +60,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     let to = to.unwrap_or_default();
     check_to(&r.path_of("to"), &to, names, cx);
     check_from(&r.path_of("from"), &from, names, cx);
-    cx.unsupported(r, "coalesce");
+    let coalesce = coalesce::read(r, cx);
     reader.finish(cx.problems);
     let (name_at, name) = name?;
     name::check("route", name_at, &name, cx).then_some(Route {
@@ -74,7 +73,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
         action_data,
         lookups: Vec::new(),
         script,
-        coalesce: None,
+        coalesce,
         no_op: None,
         to,
     })

@@ -1,6 +1,6 @@
 //! CloudEvents 1.0.2: as one JSON document, or over HTTP with the attributes as headers.
 //!
-//! The data is the event model. Attributes only name it, for receivers that route without
+//! The data is the event model, or a batch. Attributes only name it, for receivers that route without
 //! reading data: what would not fit into one is left out.
 
 use serde::Serialize;
@@ -15,38 +15,38 @@ use crate::percent;
 const LONGEST: usize = 1024;
 
 #[derive(Serialize)]
-struct Structured<'e> {
+struct Structured<'d, D> {
     #[serde(flatten)]
     attributes: Map<String, Json>,
     datacontenttype: &'static str,
-    data: &'e Event,
+    data: &'d D,
 }
 
-/// `application/cloudevents+json`.
-pub(super) fn structured(event: &Event) -> Result<Rendered, String> {
-    let attributes = attributes(event, str::len).into_iter();
+/// `application/cloudevents+json`. The attributes are those of `event`, but for the id.
+pub(super) fn structured(event: &Event, id: &str, data: &impl Serialize) -> Result<Rendered, String> {
+    let attributes = attributes(event, id, str::len).into_iter();
     let attributes = attributes.map(|(name, value)| (name.to_owned(), Json::String(value))).collect();
-    let mut rendered = Rendered::json(&Structured { attributes, datacontenttype: JSON, data: event })?;
+    let mut rendered = Rendered::json(&Structured { attributes, datacontenttype: JSON, data })?;
     "application/cloudevents+json; charset=utf-8".clone_into(&mut rendered.content_type);
     Ok(rendered)
 }
 
 /// The HTTP binding's binary mode; the content type is that of the data.
-pub(super) fn binary(event: &Event) -> Result<Rendered, String> {
-    let mut rendered = Rendered::json(event)?;
-    let attributes = attributes(event, |text| header(text).len()).into_iter();
+pub(super) fn binary(event: &Event, id: &str, data: &impl Serialize) -> Result<Rendered, String> {
+    let mut rendered = Rendered::json(data)?;
+    let attributes = attributes(event, id, |text| header(text).len()).into_iter();
     rendered.headers = attributes.map(|(name, value)| (format!("ce-{name}"), header(&value))).collect();
     Ok(rendered)
 }
 
 /// All attributes but the data's type: those that are required, then those that have a value.
 /// `size` tells how many bytes a text takes on its way.
-fn attributes(event: &Event, size: fn(&str) -> usize) -> Vec<(&'static str, String)> {
+fn attributes(event: &Event, id: &str, size: fn(&str) -> usize) -> Vec<(&'static str, String)> {
     let object = event.object.as_ref();
     let given = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut attributes = vec![
         ("specversion", "1.0".to_owned()),
-        ("id", event.id.to_string()),
+        ("id", id.to_owned()),
         ("source", reference(&event.source)),
         ("type", cut(allowed(&event.r#type), size)),
         ("time", time::rfc3339(event)),

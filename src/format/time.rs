@@ -24,7 +24,7 @@ pub(super) fn rfc3339(event: &Event) -> String {
 }
 
 /// Without what Python has no digits for.
-fn micros(at: Timestamp) -> Timestamp {
+pub(super) fn micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 

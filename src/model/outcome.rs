@@ -127,6 +127,8 @@ pub struct Failure {
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     Map,
+    /// The route that gathered the events is gone.
+    Route,
     Lookup,
     Script,
     Template,

@@ -1,22 +1,33 @@
 //! One event on its way through one route whose conditions it met: script, then what each
-//! destination gets of it.
+//! destination gets of it. A batch takes the second half of the same way.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::format::Rendered;
-use crate::model::{Decision, Delivery, DeliveryId, Event, Failure, Receipt, Stage, Timestamp};
+use super::seal;
+use crate::format::{Digest, Rendered};
+use crate::model::{
+    Batch, Decision, Delivery, DeliveryId, Event, Failure, Outcome, Receipt, ReceiptId, Stage, Timestamp,
+};
 use crate::rules::{Outlet, Route};
-use crate::script::{Body, Message, Verdict};
+use crate::script::{Body, Message, ScriptError, Verdict};
 use crate::template::{Scene, TemplateError, Templates};
 
-/// One event on its way through one route.
+/// One event, or one batch, on its way through one route.
 pub(super) struct Run<'a> {
-    pub receipt: &'a Receipt,
+    pub of: Of<'a>,
+    /// Of a batch: what stands for all its events.
     pub event: &'a Arc<Event>,
     pub route: &'a Route,
     pub now: Timestamp,
+}
+
+/// What the event comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Of<'a> {
+    Receipt(&'a Receipt),
+    Batch(&'a Digest<'a>),
 }
 
 /// What one delivery says, before its destination's own words.
@@ -29,7 +40,11 @@ struct Content {
 }
 
 impl Run<'_> {
-    pub fn decide(&self, deliveries: &mut Vec<Delivery>) -> Decision {
+    pub fn decide(&self, outcome: &mut Outcome) -> Decision {
+        if let Some(coalesce) = &self.route.coalesce {
+            return self.gather(coalesce, &mut outcome.gathered);
+        }
+        let deliveries = &mut outcome.deliveries;
         match self.scripted() {
             Ok(Verdict::Dropped(reason)) => Decision::Filtered { reason },
             Ok(Verdict::Pass) => self.routed(self.formatted(), deliveries),
@@ -44,11 +59,7 @@ impl Run<'_> {
     fn scripted(&self) -> Result<Verdict, Failure> {
         match &self.route.script {
             None => Ok(Verdict::Pass),
-            Some(script) => script.run_shared(self.event, self.now).map_err(|error| Failure {
-                stage: Stage::Script,
-                message: error.message,
-                place: Some(error.place),
-            }),
+            Some(script) => script.run_shared(self.event, self.now).map_err(script_error),
         }
     }
 
@@ -86,7 +97,10 @@ impl Run<'_> {
             return Ok(Content { content_type: None, usual_type, headers: Vec::new(), body: body.into() });
         }
         let settings = &outlet.settings;
-        let rendered = settings.format.render(self.event, self.receipt, &settings.kinds);
+        let rendered = match self.of {
+            Of::Receipt(receipt) => settings.format.render(self.event, receipt, &settings.kinds),
+            Of::Batch(digest) => settings.format.render_batch(digest),
+        };
         let rendered = rendered.map_err(|message| Failure {
             stage: Stage::Format,
             message,
@@ -97,7 +111,7 @@ impl Run<'_> {
     }
 
     /// What the script said, to the destinations it meant.
-    fn worded(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, Failure> {
+    pub fn worded(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, Failure> {
         let mut made = Vec::with_capacity(messages.len() * self.route.to.len());
         for message in messages {
             let (usual_type, body) = self.body(&message)?;
@@ -153,7 +167,9 @@ impl Run<'_> {
         content: impl FnOnce(Option<(&Templates, &Scene)>) -> Result<Content, Failure>,
     ) -> Result<Delivery, Failure> {
         let (to, id) = (&outlet.settings, DeliveryId::new(self.now));
-        let scene = outlet.templates.as_ref().map(|all| (all, all.scene(self.event, &to.kinds, id)));
+        let batch = self.batch().map(|batch| batch.id);
+        let scene = |all: &Templates| all.scene_of(self.event, &to.kinds, id, batch);
+        let scene = outlet.templates.as_ref().map(|all| (all, scene(all)));
         let scene = scene.as_ref().map(|(templates, scene)| (*templates, scene));
         let mut said = content(scene)?;
         let (url, mut headers) = match scene {
@@ -173,9 +189,9 @@ impl Run<'_> {
         headers.extend(said.headers);
         Ok(Delivery {
             id,
-            receipt: self.receipt.id,
+            receipt: self.receipt(),
             event: self.event.id,
-            batch: None,
+            batch,
             route: self.route.name.to_string(),
             destination: to.name.clone(),
             lane: self.lane(to.ordered, key),
@@ -183,7 +199,7 @@ impl Run<'_> {
             content_type,
             headers,
             body: said.body,
-            supersede: to.supersede,
+            supersede: to.supersede && batch.is_none(),
             created_at: self.now,
         })
     }
@@ -196,9 +212,35 @@ impl Run<'_> {
         if let Some(key) = key {
             return Some(format!("key:{key}"));
         }
-        let object = self.event.object.as_ref()?;
-        Some(format!("{}:{}:{}", self.event.source, object.kind, object.id))
+        match self.batch() {
+            Some(batch) => Some(seal::lane(batch)),
+            None => object_lane(self.event),
+        }
     }
+
+    fn batch(&self) -> Option<&Batch> {
+        match self.of {
+            Of::Receipt(_) => None,
+            Of::Batch(digest) => Some(digest.batch()),
+        }
+    }
+
+    fn receipt(&self) -> ReceiptId {
+        match self.of {
+            Of::Receipt(receipt) => receipt.id,
+            Of::Batch(digest) => digest.receipt(),
+        }
+    }
+}
+
+/// In which the changes of an object leave one after the other.
+pub(super) fn object_lane(event: &Event) -> Option<String> {
+    let object = event.object.as_ref()?;
+    Some(format!("{}:{}:{}", event.source, object.kind, object.id))
+}
+
+pub(super) fn script_error(error: ScriptError) -> Failure {
+    Failure { stage: Stage::Script, message: error.message, place: Some(error.place) }
 }
 
 /// Takes a header out of the list.

@@ -69,7 +69,7 @@ fn past_limit(error: &EvalAltResult, limits: &Limits) -> Option<String> {
         },
         EvalAltResult::ErrorTerminated(token, _) => match token.as_immutable_string_ref().ok()?.as_str() {
             OUT_OF_TIME => format!("{} ms", limits.wall_clock.as_millis()),
-            OUT_OF_MEMORY => format!("{} MiB for all its values", guard::memory(limits) >> 20),
+            OUT_OF_MEMORY => format!("{} MiB for all its values", guard::allowed() >> 20),
             TOO_MANY_ITEMS => items(limits),
             TOO_MANY_ENTRIES => entries(limits),
             TOO_DEEP => format!("{} levels of values inside one another", guard::MAX_DEPTH),

@@ -25,6 +25,9 @@ const EVERY: u32 = 4;
 const EVERY_MUCH: u32 = 16;
 const MUCH: usize = 16 << 10;
 
+/// How many times as much as a run over one event a run over a batch may hold.
+const BATCH: usize = 4;
+
 /// The reasons why a run is ended from outside rhai; also the tokens rhai hands back.
 pub(super) const OUT_OF_TIME: &str = "time";
 pub(super) const OUT_OF_MEMORY: &str = "memory";
@@ -44,6 +47,10 @@ struct Run {
     memory: usize,
     /// What host functions and messages may still copy.
     copies: usize,
+    /// Of bodies of receipts, how many bytes may still be parsed.
+    bodies: usize,
+    /// Why the run has to end, found where nothing can fail.
+    doomed: Option<&'static str>,
 }
 
 thread_local! {
@@ -60,12 +67,21 @@ impl Drop for Guard {
 }
 
 /// What all variables of a run may hold together, in bytes.
-pub(super) fn memory(limits: &Limits) -> usize {
+fn memory(limits: &Limits) -> usize {
     limits.string_bytes.saturating_mul(16).clamp(1 << 20, 64 << 20)
 }
 
 /// Begins a run on this thread.
 pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
+    begin_with(limits, memory(limits), now)
+}
+
+/// Begins a run over a batch: it may hold more, not take longer.
+pub(super) fn begin_batch(limits: &Limits, now: Timestamp) -> Guard {
+    begin_with(limits, BATCH * memory(limits), now)
+}
+
+fn begin_with(limits: &Limits, memory: usize, now: Timestamp) -> Guard {
     let run = Run {
         deadline: Instant::now() + limits.wall_clock,
         now,
@@ -73,8 +89,10 @@ pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
         levels: Vec::with_capacity(4),
         reads: 0,
         scale: Scale { arrays: limits.array_items, maps: limits.map_entries },
-        memory: memory(limits),
-        copies: memory(limits),
+        memory,
+        copies: memory,
+        bodies: self::memory(limits),
+        doomed: None,
     };
     RUN.with_borrow_mut(|slot| *slot = Some(run));
     Guard
@@ -85,9 +103,15 @@ pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
 pub(super) fn watch(engine: &mut Engine) {
     // A look at the clock every 16 operations: one operation copies a megabyte at most.
     engine.on_progress(|operations| {
-        (operations & 15 == 0 && late()).then(|| Dynamic::from(OUT_OF_TIME.to_owned()))
+        let why = if operations & 15 == 0 { overdue() } else { None };
+        why.map(|why| Dynamic::from(why.to_owned()))
     });
     engine.on_var(|_, _, context| read(&context).map(|()| None));
+}
+
+fn overdue() -> Option<&'static str> {
+    let doomed = RUN.with_borrow(|run| run.as_ref().and_then(|run| run.doomed));
+    doomed.or_else(|| late().then_some(OUT_OF_TIME))
 }
 
 fn late() -> bool {
@@ -179,6 +203,34 @@ pub(super) fn charge(bytes: usize) -> Result<(), Box<EvalAltResult>> {
         }
         None => Ok(()),
     })
+}
+
+/// Whether a body of so many bytes may still be parsed; else the run ends at its next step.
+pub(super) fn may_parse(bytes: usize) -> bool {
+    RUN.with_borrow_mut(|run| match run.as_mut() {
+        Some(run) if bytes > run.bodies => {
+            run.doomed = Some(OUT_OF_MEMORY);
+            false
+        }
+        Some(run) => {
+            run.bodies -= bytes;
+            true
+        }
+        None => true,
+    })
+}
+
+/// What a run gave, unless it had to end.
+pub(super) fn survived<T>(given: T) -> Result<T, Box<EvalAltResult>> {
+    match RUN.with_borrow(|run| run.as_ref().and_then(|run| run.doomed)) {
+        Some(why) => Err(ended(why)),
+        None => Ok(given),
+    }
+}
+
+/// What all values of this run may hold together, in bytes.
+pub(super) fn allowed() -> usize {
+    RUN.with_borrow(|run| run.as_ref().map_or(0, |run| run.memory))
 }
 
 /// Before work that takes a while: is there time left?

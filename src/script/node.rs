@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::seat::Seat;
 use crate::model::{Actor, Change, Event, Json, Object};
 
 /// A spot in a document that never changes. Cheap to clone.
@@ -16,6 +17,7 @@ pub(super) struct Node(Arc<Link>);
 enum Link {
     Event(Arc<Event>),
     Json(Arc<Json>),
+    Batch(Arc<[Seat]>),
     Key(Node, String),
     Index(Node, usize),
 }
@@ -25,6 +27,8 @@ enum Link {
 pub(super) enum Seen<'a> {
     Json(&'a Json),
     Event(&'a Event),
+    Seats(&'a [Seat]),
+    Seat(&'a Seat),
     Object(&'a Object),
     Actor(&'a Actor),
     Changes(&'a [Change]),
@@ -47,6 +51,10 @@ impl Node {
         Self(Arc::new(Link::Event(event)))
     }
 
+    pub(super) fn batch(seats: Arc<[Seat]>) -> Self {
+        Self(Arc::new(Link::Batch(seats)))
+    }
+
     pub(super) fn json(value: Json) -> Self {
         Self(Arc::new(Link::Json(Arc::new(value))))
     }
@@ -65,6 +73,7 @@ impl Node {
         match &*self.0 {
             Link::Event(event) => Seen::Event(event),
             Link::Json(value) => Seen::Json(value),
+            Link::Batch(seats) => Seen::Seats(seats),
             Link::Key(parent, key) => parent.seen().child(key),
             Link::Index(parent, index) => parent.seen().item(*index),
         }
@@ -78,6 +87,7 @@ impl Node {
         match (&*self.0, &*other.0) {
             (Link::Event(a), Link::Event(b)) => Arc::ptr_eq(a, b),
             (Link::Json(a), Link::Json(b)) => Arc::ptr_eq(a, b),
+            (Link::Batch(a), Link::Batch(b)) => Arc::ptr_eq(a, b),
             (Link::Key(a, x), Link::Key(b, y)) => x == y && a.same(b),
             (Link::Index(a, x), Link::Index(b, y)) => x == y && a.same(b),
             _ => false,
@@ -90,10 +100,11 @@ impl<'a> Seen<'a> {
         match self {
             Self::Json(Json::Object(_))
             | Self::Event(_)
+            | Self::Seat(_)
             | Self::Object(_)
             | Self::Actor(_)
             | Self::Change(_) => Shape::Map,
-            Self::Json(Json::Array(_)) | Self::Changes(_) => Shape::List,
+            Self::Json(Json::Array(_)) | Self::Changes(_) | Self::Seats(_) => Shape::List,
             _ => Shape::Scalar,
         }
     }
@@ -103,6 +114,11 @@ impl<'a> Seen<'a> {
         match *self {
             Self::Json(Json::Object(map)) => map.get(key).map_or(Self::Nothing, Self::Json),
             Self::Event(event) => event_child(event, key),
+            Self::Seat(seat) => match key {
+                "native" => Self::Json(seat.native()),
+                "lookup" => Self::Json(&seat.lookup),
+                _ => event_child(&seat.event, key),
+            },
             Self::Object(object) => match key {
                 "kind" => text(&object.kind),
                 "id" => text(&object.id),
@@ -131,6 +147,7 @@ impl<'a> Seen<'a> {
         match *self {
             Self::Json(Json::Array(list)) => list.get(index).map_or(Self::Nothing, Self::Json),
             Self::Changes(changes) => changes.get(index).map_or(Self::Nothing, Self::Change),
+            Self::Seats(seats) => seats.get(index).map_or(Self::Nothing, Self::Seat),
             _ => Self::Nothing,
         }
     }
@@ -141,6 +158,7 @@ impl<'a> Seen<'a> {
             Self::Json(Json::Array(list)) => list.len(),
             Self::Json(Json::Object(map)) => map.len(),
             Self::Changes(changes) => changes.len(),
+            Self::Seats(seats) => seats.len(),
             _ => self.keys().len(),
         }
     }
@@ -150,7 +168,9 @@ impl<'a> Seen<'a> {
         match *self {
             Self::Json(Json::Object(map)) => map.keys().map(String::as_str).collect(),
             // As its JSON has them; what was sent is there too, but no part of it.
-            Self::Event(_) => Event::FIELDS.into_iter().filter(|field| *field != "native").collect(),
+            Self::Event(_) | Self::Seat(_) => {
+                Event::FIELDS.into_iter().filter(|field| *field != "native").collect()
+            }
             Self::Object(_) => vec!["kind", "id", "name", "url"],
             Self::Actor(_) => vec!["id", "name"],
             Self::Change(change) if change.partial => vec!["field", "from", "to", "partial"],
@@ -174,6 +194,7 @@ impl<'a> Seen<'a> {
             Self::Bool(value) => Json::Bool(*value),
             Self::Nothing => Json::Null,
             Self::Changes(changes) => changes.iter().map(|change| Seen::Change(change).to_json()).collect(),
+            Self::Seats(seats) => seats.iter().map(|seat| Seen::Seat(seat).to_json()).collect(),
             _ => self
                 .keys()
                 .into_iter()

@@ -2,10 +2,12 @@
 //!
 //! Reads files; never runs inside the gateway's walk.
 
+mod batch;
 mod expect;
 mod sample;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{Limits, Script, load};
 use crate::model::{Event, Timestamp};
@@ -28,9 +30,16 @@ pub struct TestResult {
 
 struct Case {
     name: String,
-    event: Event,
+    given: Given,
     now: Timestamp,
     expected: Expected,
+}
+
+/// What a case is about.
+enum Given {
+    Event(Event),
+    /// Several that leave together.
+    Batch(Vec<Event>),
 }
 
 /// Runs a test file (`scripts/NAME.test.yaml`, relative to `root`) against the script beside it.
@@ -48,10 +57,22 @@ pub fn run_tests(root: &Path, test_file: &str, limits: &Limits, problems: &mut P
     cases
         .into_iter()
         .map(|case| {
-            let given = script.run(&case.event, case.now);
-            TestResult { name: case.name, failures: case.expected.failures(&given) }
+            let failures = case.failures(&script);
+            TestResult { name: case.name, failures }
         })
         .collect()
+}
+
+impl Case {
+    fn failures(&self, script: &Script) -> Vec<String> {
+        match (&self.given, &self.expected) {
+            (Given::Event(event), Expected::Key(key)) => {
+                batch::key_failures(key.as_deref(), &script.join(&Arc::new(event.clone()), true, self.now))
+            }
+            (Given::Event(event), expected) => expected.failures(&script.run(event, self.now)),
+            (Given::Batch(events), expected) => expected.failures(&batch::run(script, events, self.now)),
+        }
+    }
 }
 
 fn cases(root: &Path, file: &str, problems: &mut Problems) -> Vec<Case> {
@@ -78,8 +99,17 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
     let name = reader.text("name", problems);
     let now = instant(&mut reader, problems);
     let capture = reader.text("capture", problems);
-    let changes = reader.node("event");
-    let event = sample::event(root, &reader, capture.as_deref(), changes, problems);
+    let said = reader.node("event");
+    let several = reader.node("events");
+    let given = match several {
+        Some(list) => batch::events(root, &reader, list, problems).map(Given::Batch),
+        None => sample::event(root, &reader, capture.as_deref(), said, problems).map(Given::Event),
+    };
+    if let (Some(list), true) = (several, said.is_some() || capture.is_some()) {
+        problems
+            .add(file, Some(list.at), "`events` stands beside `event` or `capture`")
+            .help("a case is about one event, or about a batch: remove one of them");
+    }
     let expected = match reader.section("expect", problems) {
         Some(section) => expect::read(section, problems),
         None => {
@@ -92,11 +122,16 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
         }
     };
     reader.finish(problems);
+    if let (Some(_), Some(Expected::Key(_))) = (several, &expected) {
+        problems
+            .add(file, Some(item.at), "`expect.batch_key` is that of one event")
+            .help("write `event:` in place of `events:`");
+    }
     if problems.len() > before {
         return None;
     }
     let name = name.unwrap_or_else(|| format!("line {}", item.at.0));
-    Some(Case { name, event: event?, now, expected: expected? })
+    Some(Case { name, given: given?, now, expected: expected? })
 }
 
 fn instant(reader: &mut Reader<'_>, problems: &mut Problems) -> Timestamp {

@@ -11,9 +11,11 @@ macro_rules! files {
     };
 }
 
-static FILES: [(&str, &str); 11] = files![
+static FILES: [(&str, &str); 13] = files![
     "scripts/awx_job_launch.rhai",
     "scripts/awx_job_launch.test.yaml",
+    "scripts/awx_storm.rhai",
+    "scripts/awx_storm.test.yaml",
     "scripts/device_status.rhai",
     "scripts/device_status.test.yaml",
     "scripts/kriten_extra_vars.rhai",

@@ -1,10 +1,13 @@
-//! What `filter` and `transform` gave back, as a verdict.
+//! What the functions of a script gave back, as a verdict or a key.
 
 use rhai::{Dynamic, EvalAltResult};
 
 use super::Verdict;
 use super::message::Draft;
 use super::value::{described, refuse};
+
+/// How many bytes a key may have.
+const LONGEST_KEY: usize = 1024;
 
 /// `true` lets the event pass, `false` drops it, a text drops it and says why.
 pub(super) fn of_filter(given: &Dynamic) -> Result<Option<Verdict>, Box<EvalAltResult>> {
@@ -20,8 +23,28 @@ pub(super) fn of_filter(given: &Dynamic) -> Result<Option<Verdict>, Box<EvalAltR
     )))
 }
 
-/// `()` drops the event; messages leave as they are; all else is the body of one message.
-pub(super) fn of_transform(given: Dynamic) -> Result<Verdict, Box<EvalAltResult>> {
+/// The key by which an event is gathered; `()` and an empty text are none.
+pub(super) fn of_key(given: &Dynamic) -> Result<Option<String>, Box<EvalAltResult>> {
+    let key = if given.is_unit() {
+        String::new()
+    } else if given.is_string() || given.is_int() || given.is_float() || given.is_bool() || given.is_char() {
+        given.to_string()
+    } else {
+        return Err(refuse(format!(
+            "batch_key(event) must give a text, a number, true or false, or () for no key, it gave {}",
+            described(given)
+        )));
+    };
+    if key.len() > LONGEST_KEY {
+        let len = key.len();
+        return Err(refuse(format!("batch_key(event) gave a key of {len} bytes, more than {LONGEST_KEY}")));
+    }
+    Ok(Some(key).filter(|key| !key.is_empty()))
+}
+
+/// `()` drops what was given to the function `name`; messages leave as they are; all else is the
+/// body of one message.
+pub(super) fn of_transform(name: &str, given: Dynamic) -> Result<Verdict, Box<EvalAltResult>> {
     if given.is_unit() {
         return Ok(Verdict::Dropped(None));
     }
@@ -35,7 +58,7 @@ pub(super) fn of_transform(given: Dynamic) -> Result<Verdict, Box<EvalAltResult>
     {
         let other = list.iter().position(|item| !is_message(item)).unwrap_or(0);
         return Err(refuse(format!(
-            "transform(event) gave an array of messages, but entry {other} is {}; wrap it in message(…)",
+            "{name} gave an array of messages, but entry {other} is {}; wrap it in message(…)",
             list.get(other).map_or_else(String::new, described)
         )));
     }

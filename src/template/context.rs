@@ -1,4 +1,4 @@
-//! What a template sees: NetBox's names, and the event as `e`.
+//! What a template sees: NetBox's names, the event as `e`, and a batch as `batch`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::tree;
 use crate::format::{Kinds, netbox};
-use crate::model::{DeliveryId, Event, Json};
+use crate::model::{BatchId, DeliveryId, Event, Json};
 
 /// The names that NetBox gives its templates; `context` holds what it calls otherwise.
 const NETBOX: [&str; 10] = [
@@ -23,7 +23,7 @@ const NETBOX: [&str; 10] = [
     "snapshots",
     "context",
 ];
-const OWN: [&str; 3] = ["e", "delivery", "secrets"];
+const OWN: [&str; 4] = ["e", "batch", "delivery", "secrets"];
 
 /// All names that a template may use.
 pub(super) fn names() -> Vec<&'static str> {
@@ -36,6 +36,8 @@ struct Names {
     event: Arc<Event>,
     kinds: Kinds,
     delivery: DeliveryId,
+    /// Of the batch that the event stands for.
+    batch: Option<BatchId>,
     secrets: Value,
     netbox: OnceLock<Arc<Json>>,
 }
@@ -44,12 +46,14 @@ pub(super) fn of(
     event: &Arc<Event>,
     kinds: &Kinds,
     delivery: DeliveryId,
+    batch: Option<BatchId>,
     secrets: impl Iterator<Item = (String, String)>,
 ) -> Value {
     Value::from_object(Names {
         event: event.clone(),
         kinds: kinds.clone(),
         delivery,
+        batch,
         secrets: Value::from_pairs(secrets),
         netbox: OnceLock::new(),
     })
@@ -65,7 +69,8 @@ impl Names {
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match key.as_str()? {
-            "e" => Some(Value::from_object(Model(self.event.clone()))),
+            "e" => Some(Value::from_object(Model(self.event.clone(), self.batch))),
+            "batch" => self.batch.map(|_| tree::of(&self.event, |event| &event.data)),
             "delivery" => Some(tree::root(Arc::new(json!({"id": self.delivery})))),
             "secrets" => Some(self.secrets.clone()),
             name => self.netbox(name),
@@ -77,14 +82,15 @@ impl Object for Names {
     }
 }
 
-/// The normalised event, with `native`.
+/// The normalised event, with `native`; that of a batch has the batch's id.
 #[derive(Debug)]
-struct Model(Arc<Event>);
+struct Model(Arc<Event>, Option<BatchId>);
 
 impl Object for Model {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let event = &*self.0;
         Some(match key.as_str()? {
+            "id" => Value::from(self.1.map_or_else(|| event.id.to_string(), |batch| batch.to_string())),
             "before" => tree::of(&self.0, |event| &event.before),
             "after" => tree::of(&self.0, |event| &event.after),
             "data" => tree::of(&self.0, |event| &event.data),
@@ -103,7 +109,6 @@ impl Object for Model {
 /// The fields that are copied when a template names them.
 fn small(event: &Event, name: &str) -> Option<Json> {
     Some(match name {
-        "id" => json!(event.id),
         "type" => json!(event.r#type),
         "action" => json!(event.action),
         "source" => json!(event.source),
@@ -127,7 +132,8 @@ mod tests {
     fn the_event_is_what_its_json_says() {
         let event = Arc::new(super::super::tests::event());
         let layout = super::super::json::Layout { indent: None, sorted: false, html: false };
-        let shown = super::super::json::write(&Value::from_object(Model(event.clone())), layout).unwrap();
+        let shown =
+            super::super::json::write(&Value::from_object(Model(event.clone(), None)), layout).unwrap();
         assert_eq!(serde_json::from_str::<Json>(&shown).unwrap(), serde_json::to_value(&*event).unwrap());
     }
 

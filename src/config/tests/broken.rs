@@ -101,10 +101,6 @@ fn what_later_versions_bring_is_not_silently_ignored() {
         ("state: redis+sentinel://host".to_owned(), "`state` in Redis"),
         ("egress: { proxy: 'http://proxy:3128' }".to_owned(), "`egress.proxy`"),
         (
-            "destinations: { a: { url: 'https://a.example', sign: none, on_newer: supersede } }".to_owned(),
-            "`destinations.a.on_newer: supersede`",
-        ),
-        (
             "destinations: { a: { url: 'https://a.example', sign: { scheme: standard-webhooks-ed25519, secrets: [x] } } }".to_owned(),
             "`destinations.a.sign.scheme: standard-webhooks-ed25519`",
         ),
@@ -112,8 +108,6 @@ fn what_later_versions_bring_is_not_silently_ignored() {
         let found = message(&text);
         assert!(found.contains(&format!("{path} is not supported by this version")), "{found}");
     }
-    let found = route("name: r, to: awx, coalesce: { by: correlation }");
-    assert!(found.contains("`routes[0].coalesce` is not supported by this version"), "{found}");
 }
 
 #[test]
@@ -290,6 +284,66 @@ fn routes_refer_to_what_is_there() {
 }
 
 #[test]
+fn what_leaves_together() {
+    let coalesce = |said: &str| route(&format!("name: r, to: awx, coalesce: {said}"));
+    let known = "known here: correlation, object, kind, branch, key";
+    for (said, told) in [
+        ("{ by: corelation }", "`routes[0].coalesce.by` does not know `corelation`\n  help: did you mean `correlation`?".to_owned()),
+        ("request", format!("`routes[0].coalesce` does not know `request`\n  help: {known}")),
+        ("true", format!("`routes[0].coalesce` does not know `true`\n  help: {known}")),
+        ("[kind]", "`routes[0].coalesce` must be a mapping, this is a list".to_owned()),
+        (
+            "{ quiet: 5s }",
+            "`routes[0].coalesce.by` is missing\n  help: what the events of a batch have in common: correlation, object, kind, branch, key".to_owned(),
+        ),
+        ("{ by: kind, maxwait: 5s }", "unknown key `routes[0].coalesce.maxwait`\n  help: did you mean `max_wait`?".to_owned()),
+        (
+            "{ by: kind, quiet: 1m }",
+            "`routes[0].coalesce.quiet` (60s) is longer than `max_wait` (30s by default), and would never count\n  help: a batch leaves after whichever is over first: shorten `quiet`, or raise `max_wait`".to_owned(),
+        ),
+        (
+            "{ by: kind, max_wait: 1s }",
+            "`routes[0].coalesce.quiet` (2s) is longer than `max_wait` (1s), and would never count\n  help: a batch leaves after whichever is over first: shorten `quiet`, or raise `max_wait`".to_owned(),
+        ),
+        (
+            "{ by: kind, quiet: 2 }",
+            "`routes[0].coalesce.quiet` must be a duration such as `250ms`, `15s`, `5m` or `1h30m`, this is `2`\n  help: a unit is missing: write `2s` for seconds".to_owned(),
+        ),
+        (
+            "{ by: kind, quiet: 0s }",
+            "`routes[0].coalesce.quiet` must be a duration such as `250ms`, `15s`, `5m` or `1h30m`, this is `0s`\n  help: it must be longer than nothing".to_owned(),
+        ),
+        ("{ by: kind, max_events: 0 }", "`routes[0].coalesce.max_events` must be a whole number from 1 to 10000, this is `0`".to_owned()),
+        (
+            "{ by: kind, max_events: 10001 }",
+            "`routes[0].coalesce.max_events` must be a whole number from 1 to 10000, this is `10001`".to_owned(),
+        ),
+        (
+            "{ by: kind, max_bytes: 65MiB }",
+            "`routes[0].coalesce.max_bytes` must be a size such as `2MiB`, `512KiB` or `1000000`, this is `65MiB`\n  help: the largest batch has 64MiB".to_owned(),
+        ),
+    ] {
+        assert_eq!(coalesce(said), told, "{said}");
+    }
+    let twice = coalesce("{ by: kinds, quiet: soon, max_bytes: much }");
+    assert_eq!(twice.matches("`routes[0].coalesce.").count(), 3, "{twice}");
+    assert_eq!(coalesce("{ by: kind, quiet: 30s, max_events: 10000, max_bytes: 64MiB }"), "");
+}
+
+#[test]
+fn what_a_newer_change_does() {
+    assert_eq!(
+        destination("sign: none, on_newer: supercede"),
+        "`destinations.a.on_newer` does not know `supercede`\n  help: did you mean `supersede`?"
+    );
+    let useless = "`destinations.a.on_newer: supersede` does nothing with `ordered: none`\n  \
+                   help: only what waits in order can be replaced: write `ordered: object`, or `on_newer: wait`";
+    assert_eq!(destination("sign: none, ordered: none, on_newer: supersede"), useless);
+    assert_eq!(destination("sign: none, ordered: none, on_newer: wait"), "");
+    assert_eq!(destination("sign: none, ordered: object, on_newer: supersede"), "");
+}
+
+#[test]
 fn all_problems_of_a_config_are_told_at_once() {
     let text = include_str!("broken.yaml");
     let found = messages(text);
@@ -317,7 +371,7 @@ proptest! {
     fn reading_never_panics_on_any_value_of_any_key(
         key in prop::sample::select(vec![
             "listen", "token", "state", "sources", "routes", "adapter", "secrets", "sign", "scheme", "url", "headers",
-            "retry", "when", "to", "from", "kinds", "tls", "allow", "over", "header", "base_path", "rate", "script",
+            "retry", "coalesce", "by", "quiet", "max_events", "on_newer", "when", "to", "from", "kinds", "tls", "allow", "over", "header", "base_path", "rate", "script",
         ]),
         value in "([ -~]|[{}\\[\\]:,$'\"*!]|é){0,30}",
     ) {

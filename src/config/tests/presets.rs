@@ -226,3 +226,21 @@ fn the_content_type_has_one_place_whatever_says_it() {
         assert_eq!((a.content_type.as_deref(), a.headers.len()), (Some(wanted), 0), "{keys}");
     }
 }
+
+#[test]
+fn a_preset_says_what_newer_changes_do_unless_the_destination_does() {
+    let folder = presets(&[("own.yaml", "destination: { sign: none, on_newer: supersede }\n")]);
+    let text =
+        |keys: &str| format!("destinations:\n  a: {{ preset: own, url: 'https://a.example/', {keys} }}\n");
+    for (keys, wanted) in [("", true), ("on_newer: wait", false), ("on_newer: wait, ordered: none", false)] {
+        let mut problems = Problems::default();
+        let config = read_from(&folder, &text(keys), &mut problems).unwrap();
+        assert!(problems.is_empty(), "{problems:#?}");
+        assert_eq!(config.destinations[0].supersede, wanted, "{keys}");
+    }
+    let found = told(&folder, &text("ordered: none"));
+    assert!(
+        found[0].starts_with("config.yaml:2:62: `destinations.a.on_newer: supersede` does nothing"),
+        "{found:#?}"
+    );
+}

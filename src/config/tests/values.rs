@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{Rate, State};
 use crate::format::Format;
+use crate::model::By;
 use crate::schedule::Schedule;
 use crate::signature::{Encoding, Hash, Scheme};
 
@@ -41,7 +42,7 @@ fn a_destination_has_the_documented_defaults() {
     assert_eq!((a.timeout, a.connect_timeout), (20 * SECOND, 5 * SECOND));
     assert_eq!(a.retry, Schedule::default());
     assert!(a.ordered && a.tls.verify);
-    assert_eq!((a.in_flight, a.rate), (16, None));
+    assert_eq!((a.in_flight, a.rate, a.supersede), (16, None, false));
 }
 
 #[test]
@@ -82,9 +83,17 @@ fn every_key_reaches_its_field() {
     assert_eq!(awx.retry.waits, [SECOND, Duration::ZERO, 60 * SECOND]);
     assert!(!awx.ordered && !awx.tls.verify && awx.tls.client.is_some());
     assert_eq!(slack.sign.scheme, Scheme::None);
+    assert!(!awx.supersede && slack.supersede);
 
     assert_eq!(config.routes[0].script.as_ref().map(|(_, file)| file.as_str()), Some("scripts/one.rhai"));
     assert_eq!(config.routes[1].to[0].1, "slack");
+    let (by, window) = config.routes[0].coalesce.map(|coalesce| (coalesce.by, coalesce.window)).unwrap();
+    assert_eq!((by, window.quiet, window.max_wait), (By::Key, SECOND, 60 * SECOND));
+    assert_eq!((window.max_events, window.max_bytes), (20, 1 << 20));
+    assert_eq!(config.routes[1].coalesce, None);
+    let (by, window) = config.routes[2].coalesce.map(|coalesce| (coalesce.by, coalesce.window)).unwrap();
+    assert_eq!((by, window.quiet, window.max_wait), (By::Correlation, 2 * SECOND, 30 * SECOND));
+    assert_eq!((window.max_events, window.max_bytes), (500, 8 << 20));
 }
 
 #[test]

@@ -14,6 +14,8 @@ pub(super) enum Expected {
     /// A part of the message or of the place.
     Error(String),
     Messages(Vec<ExpectedMessage>),
+    /// Of `batch_key`; `None`: there is none.
+    Key(Option<String>),
 }
 
 /// What one message should be; only what is said is compared.
@@ -50,17 +52,25 @@ pub(super) fn read(mut section: Reader<'_>, problems: &mut Problems) -> Option<E
             None
         }
     });
+    let batch_key = section.node("batch_key").and_then(|node| match (node.scalar(), &node.value) {
+        (Some(key), _) => Some(Expected::Key(Some(key))),
+        (None, Value::Null) => Some(Expected::Key(None)),
+        _ => {
+            section.wrong("batch_key", node, "a text, or nothing for no key", problems);
+            None
+        }
+    });
     let asked = ["body", "contains", "headers", "to", "key", "type"];
     let single = section.entries().iter().any(|(key, _)| asked.contains(&key.name.as_str()));
     let message = message(&mut section, problems);
     let single = single.then(|| Expected::Messages(vec![message]));
     let (file, at) = (section.file.to_owned(), section.at);
     section.finish(problems);
-    let mut said = [error, filtered, passes, several, single].into_iter().flatten();
+    let mut said = [error, filtered, passes, batch_key, several, single].into_iter().flatten();
     let first = said.next();
     if (first.is_none() || said.next().is_some()) && problems.len() == before {
         problems.add(&file, Some(at), "`expect` must say exactly one thing").help(
-            "one of filtered, passes, error, messages, or a message's body, contains, headers, to, key, type",
+            "one of filtered, passes, error, batch_key, messages, or a message's body, contains, headers, to, key, type",
         );
         return None;
     }
@@ -114,11 +124,12 @@ impl Expected {
 
     fn told(&self) -> String {
         match self {
-            Self::Passes => "the event to pass as it is".to_owned(),
-            Self::Filtered(None) => "the event to be dropped".to_owned(),
-            Self::Filtered(Some(reason)) => format!("the event to be dropped because of `{reason}`"),
+            Self::Passes => "it to pass as it is".to_owned(),
+            Self::Filtered(None) => "it to be dropped".to_owned(),
+            Self::Filtered(Some(reason)) => format!("it to be dropped because of `{reason}`"),
             Self::Error(part) => format!("an error with `{part}`"),
             Self::Messages(messages) => format!("{} message(s)", messages.len()),
+            Self::Key(key) => format!("the key {key:?}"),
         }
     }
 }
