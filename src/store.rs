@@ -79,7 +79,8 @@ pub struct Claimed {
     pub leased: Vec<Leased>,
     /// When to ask again at the latest (the bell may ring before): the next head of a lane beyond
     /// those just leased is due, or a lease given earlier runs out. It lies in the past where
-    /// `limit` left something due behind. `None`: nothing waits.
+    /// `limit` or `retries` left something due behind. `None`: nothing waits, or the destination is
+    /// paused.
     pub next_due: Option<Timestamp>,
     /// When the attempts began to fail that no success has followed.
     pub failing_since: Option<Timestamp>,
@@ -267,9 +268,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes receipt, outcome and deliveries in one transaction, unless the dedupe key is
     /// still remembered at the receipt's `received_at`. Of many concurrent calls with the same key
     /// exactly one is `New`. A delivery that may be superseded ends those of earlier events that wait
-    /// in its lane for the same route and are not under way; where a later event's waits or was
-    /// delivered (a replay), it is superseded itself. A key is remembered for its window from the first receipt on, even if
-    /// that receipt was deleted meanwhile. `Conflict`: the receipt's id is taken, or a delivery
+    /// in its lane for the same route, may be superseded too and are not under way; where a later
+    /// event's waits or was delivered (a replay), it is superseded itself. Events are as old as their
+    /// receipts; those of one receipt follow one another. A key is remembered for its window from the
+    /// first receipt on, even if that receipt was deleted meanwhile. `Conflict`: the receipt's id is taken, or a delivery
     /// names an event that the outcome does not have.
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError>;
 
@@ -340,7 +342,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// and the first reason stays.
     async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Ends a pause, and forgets since when attempts fail. `false`: it was not paused.
+    /// Ends a pause, and forgets since when attempts fail. `false`: it was not paused. An attempt that
+    /// was under way when the pause began and succeeds says nothing about what comes after it: the
+    /// first success that is told of comes after the end of the pause.
     async fn resume(&self, destination: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Notes that nothing gets through to a destination. `false`: that is known already.
@@ -368,10 +372,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError>;
 
     /// Makes a pending, dead or cancelled delivery due now, with a fresh schedule: who retries by
-    /// hand during an outage does not use the attempts up. In its lane it stands where it stood: before later ones, which
-    /// wait for it from then on, except one whose attempt is under way. `Conflict`: it was
+    /// hand during an outage does not use the attempts up. In its lane it stands where it stood:
+    /// before later ones, which wait for it from then on, except one whose attempt is under way. `Conflict`: it was
     /// delivered or superseded, or may be superseded and a newer change of its lane was delivered
-    /// or waits.
+    /// or waits. What comes back takes the place of older ones, as in [`Store::accept`].
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError>;
 
     /// Ends a pending delivery. `Conflict` while an attempt is under way, or if it ended.

@@ -6,18 +6,26 @@
 mod accept;
 mod bells;
 mod claim;
+mod condition;
 mod desk;
 mod draft;
+mod finish;
+mod lane;
 mod lease;
 mod line;
 mod list;
+mod loan;
 mod migrate;
+mod notice;
+mod number;
 mod open;
+mod operate;
 mod purge;
 mod reader;
 mod row;
 mod settle;
 mod show;
+mod supersede;
 mod tally;
 mod writer;
 
@@ -115,7 +123,9 @@ impl Sqlite {
         let opened = open::open(file, busy_timeout, max_bytes)?;
         let no_threads = |cause| OpenError::Threads { file: file.to_owned(), cause };
         let bells = Arc::new(Bells::default());
-        let writer = Writer::new(Desk::new(opened.writer), Arc::clone(&bells));
+        let desk =
+            Desk::new(opened.writer).map_err(|cause| OpenError::Sqlite { file: file.to_owned(), cause })?;
+        let writer = Writer::new(desk, Arc::clone(&bells));
         let threads = Threads {
             writer: Line::spawn("store-writer", queue, queue_wait, move |jobs| writer.serve(jobs))
                 .map_err(no_threads)?,
@@ -193,11 +203,11 @@ impl Store for Sqlite {
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |desk| settle::retry(desk, delivery, micros(now))).await
+        self.write(move |desk| operate::retry(desk, delivery, micros(now))).await
     }
 
     async fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |desk| settle::cancel(desk, delivery, micros(now))).await
+        self.write(move |desk| operate::cancel(desk, delivery, micros(now))).await
     }
 
     async fn receipts(
@@ -253,8 +263,8 @@ impl Store for Sqlite {
         .await
     }
 
-    fn errands(&self, _: Errand) -> Arc<Notify> {
-        Arc::default()
+    fn errands(&self, errand: Errand) -> Arc<Notify> {
+        self.bells.errand(errand)
     }
 
     async fn ripe(&self, _: Due) -> Result<Ripe, StoreError> {
@@ -287,28 +297,31 @@ impl Store for Sqlite {
         Err(closed())
     }
 
-    async fn pause(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        Err(closed())
+    async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (destination, reason) = (destination.to_owned(), reason.to_owned());
+        self.write(move |desk| condition::pause(desk, &destination, &reason, micros(now))).await
     }
 
-    async fn resume(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        Err(closed())
+    async fn resume(&self, destination: &str, _: Timestamp) -> Result<bool, StoreError> {
+        let destination = destination.to_owned();
+        self.write(move |desk| condition::resume(desk, &destination)).await
     }
 
-    async fn trouble(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        Err(closed())
+    async fn trouble(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let (destination, reason) = (destination.to_owned(), reason.to_owned());
+        self.write(move |desk| condition::trouble(desk, &destination, &reason, micros(now))).await
     }
 
     async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
-        Err(closed())
+        self.threads.reader.ask(condition::list).await
     }
 
-    async fn notices(&self, _: usize) -> Result<Vec<Notice>, StoreError> {
-        Err(closed())
+    async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
+        self.threads.reader.ask(move |conn| notice::list(conn, limit)).await
     }
 
-    async fn told(&self, _: u64) -> Result<(), StoreError> {
-        Err(closed())
+    async fn told(&self, number: u64) -> Result<(), StoreError> {
+        self.write(move |desk| notice::forget(desk, number)).await
     }
 
     async fn close(&self) {

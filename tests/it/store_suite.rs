@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod answers;
+pub mod conditions;
 pub mod lanes;
 pub mod leases;
 pub mod ledger;
@@ -9,6 +10,7 @@ pub mod lists;
 pub mod operate;
 pub mod replay;
 pub mod retention;
+pub mod supersede;
 pub mod webhook;
 
 use std::future::Future;
@@ -230,6 +232,29 @@ macro_rules! store_suite {
                 many_receipts_go_in_one_call
                 the_ledger_keeps_what_retention_took
                 an_event_that_nobody_replayed_ends_as_dead;
+            supersede:
+                a_newer_change_ends_those_that_wait
+                only_what_may_be_superseded_is
+                an_event_does_not_supersede_itself
+                what_is_under_way_is_superseded_when_it_fails
+                what_is_under_way_and_arrives_counts_as_delivered
+                a_lease_that_ran_out_protects_nothing
+                a_replay_of_an_older_change_is_superseded_itself
+                an_older_change_is_not_retried_after_a_newer_one
+                not_even_when_retention_took_the_newer_one
+                nothing_goes_back_in_time;
+            conditions:
+                a_paused_destination_gets_nothing
+                the_end_of_a_pause_rings
+                an_attempt_under_way_is_settled_during_a_pause
+                failing_counts_from_the_first_failure_since_a_success
+                trouble_is_told_once_and_so_is_its_end
+                a_pause_is_told_and_the_first_success_after_it
+                deaths_and_failures_are_told
+                nothing_is_told_about_notices
+                a_notice_is_forgotten_when_it_was_told
+                a_refused_write_tells_nothing
+                retries_are_bounded_apart;
             ledger:
                 every_event_is_in_exactly_one_line
                 an_event_with_several_deliveries_follows_the_rule

@@ -4,7 +4,11 @@ use rusqlite::{OptionalExtension, params};
 
 use super::desk::{Desk, Fault};
 use super::draft::{DeliveryDraft, EventDraft, OutcomeDraft, ReceiptDraft};
+use super::finish::Row;
+use super::lane;
+use super::notice;
 use super::row::parse_id;
+use super::supersede;
 use super::tally::Tally;
 use crate::model::ReceiptId;
 use crate::store::{Accepted, StoreError};
@@ -28,6 +32,9 @@ pub(super) fn accept(
         events.push(insert_event(desk, seq, event)?);
     }
     insert_deliveries(desk, seq, &events, outcome)?;
+    if let Some(reason) = &outcome.reason {
+        notice::failed(desk, receipt.id, &receipt.source, reason, receipt.received_at)?;
+    }
     Ok(Accepted::New)
 }
 
@@ -42,13 +49,15 @@ fn remembered(desk: &Desk, receipt: &ReceiptDraft) -> Result<Option<String>, Fau
     Ok(first)
 }
 
-fn insert_receipt(desk: &Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraft) -> Result<i64, Fault> {
+fn insert_receipt(desk: &mut Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraft) -> Result<i64, Fault> {
     let first = outcome.events.first();
+    let seq = desk.numbers.receipt();
     desk.execute(
-        "INSERT INTO receipts (id, source, received_at, status, reason, event_type, kind, name, events,
-            finished_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?3)",
+        "INSERT INTO receipts (seq, id, source, received_at, status, reason, event_type, kind, name, events,
+            finished_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?4)",
         params![
-            receipt.id,
+            seq,
+            receipt.id.to_string(),
             receipt.source,
             receipt.received_at,
             outcome.status,
@@ -59,7 +68,7 @@ fn insert_receipt(desk: &Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraft) -
             outcome.events.len() as i64
         ],
     )?;
-    Ok(desk.conn.last_insert_rowid())
+    Ok(seq)
 }
 
 fn insert_content(desk: &Desk, seq: i64, receipt: &ReceiptDraft) -> Result<(), Fault> {
@@ -82,7 +91,7 @@ fn insert_content(desk: &Desk, seq: i64, receipt: &ReceiptDraft) -> Result<(), F
             "INSERT INTO dedupe (source, key, receipt, expires_at) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (source, key) DO UPDATE
              SET receipt = excluded.receipt, expires_at = excluded.expires_at",
-            params![receipt.source, key, receipt.id, expires_at],
+            params![receipt.source, key, receipt.id.to_string(), expires_at],
         )?;
     }
     Ok(())
@@ -146,32 +155,44 @@ fn insert_deliveries(
     Ok(())
 }
 
-fn insert_delivery(desk: &Desk, receipt: i64, event: i64, delivery: &DeliveryDraft) -> Result<(), Fault> {
+fn insert_delivery(desk: &mut Desk, receipt: i64, event: i64, delivery: &DeliveryDraft) -> Result<(), Fault> {
+    let seq = desk.numbers.place();
+    let sql = format!(
+        "INSERT INTO deliveries (destination, lane, place, seq, id, receipt, event, route, supersede,
+            created_at, due_at, ready)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, {})",
+        lane::IS_READY
+    );
     desk.execute(
-        "INSERT INTO deliveries (id, receipt, event, route, destination, lane, created_at, due_at, ready)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?6 IS NULL OR NOT EXISTS (
-            SELECT 1 FROM deliveries INDEXED BY deliveries_lane
-            WHERE destination = ?5 AND lane = ?6 AND lane IS NOT NULL AND state = 'pending'))",
+        &sql,
         params![
+            delivery.destination,
+            delivery.lane,
+            seq,
+            seq,
             delivery.id,
             receipt,
             event,
             delivery.route,
-            delivery.destination,
-            delivery.lane,
+            delivery.supersede,
             delivery.created_at
         ],
     )?;
     desk.execute(
         "INSERT INTO delivery_content (delivery, url, content_type, headers, body) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![
-            desk.conn.last_insert_rowid(),
+            seq,
             delivery.url,
             delivery.content_type,
             delivery.headers,
             delivery.body.as_deref()
         ],
     )?;
+    if delivery.supersede
+        && let Some(row) = Row::pending(desk, seq)?
+    {
+        supersede::arrived(desk, &row, delivery.created_at)?;
+    }
     Ok(())
 }
 
@@ -183,10 +204,10 @@ pub(super) fn replay(
     outcome: &OutcomeDraft,
     now: i64,
 ) -> Result<(), Fault> {
-    let (seq, replays): (i64, u32) = desk
+    let (seq, replays, source): (i64, u32, String) = desk
         .conn
-        .prepare_cached("SELECT seq, replays FROM receipts WHERE id = ?1")?
-        .query_row([receipt.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT seq, replays, source FROM receipts WHERE id = ?1")?
+        .query_row([receipt.to_string()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?
         .ok_or_else(|| StoreError::NotFound(format!("receipt {receipt}")))?;
     if replays != seen {
@@ -217,7 +238,11 @@ pub(super) fn replay(
         }
     }
     update_receipt(desk, seq, outcome, new, now)?;
-    insert_deliveries(desk, seq, &events, outcome)
+    insert_deliveries(desk, seq, &events, outcome)?;
+    match &outcome.reason {
+        Some(reason) => notice::failed(desk, receipt, &source, reason, now),
+        None => Ok(()),
+    }
 }
 
 fn known_events(desk: &Desk, receipt: i64) -> Result<Vec<(String, i64)>, Fault> {

@@ -1,28 +1,59 @@
-//! One bell per destination, rung after commits.
+//! One bell per destination and per errand, rung after commits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::store::Errand;
+
 /// The bells that somebody asked for.
 #[derive(Debug, Default)]
-pub(super) struct Bells(Mutex<HashMap<String, Arc<Notify>>>);
+pub(super) struct Bells(Mutex<Hung>);
+
+#[derive(Debug, Default)]
+struct Hung {
+    destinations: HashMap<String, Arc<Notify>>,
+    errands: HashMap<Errand, Arc<Notify>>,
+}
+
+/// Those that ring at the next commit.
+#[derive(Debug, Default)]
+pub(super) struct Rung {
+    destinations: BTreeSet<String>,
+    errands: HashSet<Errand>,
+}
 
 impl Bells {
     /// The bell of a destination; the same one each time.
     pub(super) fn of(&self, destination: &str) -> Arc<Notify> {
-        let mut bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(bells.entry(destination.to_owned()).or_default())
+        let mut hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hung.destinations.entry(destination.to_owned()).or_default())
     }
 
-    /// Rings those of the destinations whose bell somebody has.
-    pub(super) fn ring(&self, destinations: impl IntoIterator<Item = String>) {
-        let bells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for destination in destinations {
-            if let Some(bell) = bells.get(&destination) {
-                bell.notify_one();
-            }
+    /// That of an errand.
+    pub(super) fn errand(&self, errand: Errand) -> Arc<Notify> {
+        let mut hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(hung.errands.entry(errand).or_default())
+    }
+
+    /// Rings those that somebody has.
+    pub(super) fn ring(&self, rung: Rung) {
+        let hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let destinations = rung.destinations.iter().filter_map(|name| hung.destinations.get(name));
+        let errands = rung.errands.iter().filter_map(|errand| hung.errands.get(errand));
+        destinations.chain(errands).for_each(|bell| bell.notify_one());
+    }
+}
+
+impl Rung {
+    pub(super) fn destination(&mut self, name: &str) {
+        if !self.destinations.contains(name) {
+            self.destinations.insert(name.to_owned());
         }
+    }
+
+    pub(super) fn errand(&mut self, errand: Errand) {
+        self.errands.insert(errand);
     }
 }

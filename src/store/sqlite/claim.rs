@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::params;
 
+use super::condition;
 use super::desk::{Desk, Fault};
 use super::lease::Slot;
 use super::row::{RawDelivery, instant, micros, parse_id, span};
@@ -21,6 +22,7 @@ const AGAIN: &str = "SELECT seq, id, lane, due_at FROM deliveries INDEXED BY del
 pub(super) struct Wanted {
     destination: String,
     limit: usize,
+    retries: usize,
     now: i64,
     until: i64,
 }
@@ -32,6 +34,7 @@ impl From<Claim> for Wanted {
         Self {
             destination: claim.destination,
             limit: claim.limit,
+            retries: claim.retries,
             now,
             until: now.saturating_add(span(lease)),
         }
@@ -43,6 +46,7 @@ impl From<Claim> for Wanted {
 pub(super) struct RawClaimed {
     leased: Vec<RawLeased>,
     next_due: Option<i64>,
+    failing_since: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl RawClaimed {
         Ok(Claimed {
             leased: leased.collect::<Result<_, StoreError>>()?,
             next_due: self.next_due.map(instant).transpose()?,
-            failing_since: None,
+            failing_since: self.failing_since.map(instant).transpose()?,
         })
     }
 
@@ -98,10 +102,15 @@ impl RawClaimed {
 
 /// Leases what is wanted.
 pub(super) fn claim(desk: &mut Desk, wanted: &Wanted) -> Result<RawClaimed, Fault> {
+    let condition::State { paused, failing_since, .. } = condition::of(desk, &wanted.destination)?;
+    if paused.is_some() {
+        // The end of the pause rings.
+        return Ok(RawClaimed { failing_since, ..RawClaimed::default() });
+    }
     let fresh = range(desk, FRESH, wanted)?;
     let again = range(desk, AGAIN, wanted)?;
     let held = desk.leases.first_end(&wanted.destination, wanted.now);
-    let (chosen, left) = choose(fresh, again, wanted.limit, fastrand::bool());
+    let (chosen, left) = choose(fresh, again, wanted, fastrand::bool());
     let mut leased = Vec::with_capacity(chosen.len());
     for candidate in chosen {
         let (delivery, attempts, tries) = load(desk, candidate.seq)?;
@@ -109,7 +118,7 @@ pub(super) fn claim(desk: &mut Desk, wanted: &Wanted) -> Result<RawClaimed, Faul
         let token = desk.leases.grant(&wanted.destination, slot, id, seq, wanted.until);
         leased.push(RawLeased { delivery, attempts, tries, token });
     }
-    Ok(RawClaimed { leased, next_due: left.into_iter().chain(held).min() })
+    Ok(RawClaimed { leased, next_due: left.into_iter().chain(held).min(), failing_since })
 }
 
 /// Looks along one index until `limit` are found or the rest is not due; passes over what is leased.
@@ -136,9 +145,10 @@ fn range(desk: &Desk, sql: &str, wanted: &Wanted) -> Result<Range, Fault> {
 
 /// Shares `limit` between fresh ones and retries, a single place by the toss of a coin; also tells
 /// when the first one left behind is due.
-fn choose(mut fresh: Range, mut again: Range, limit: usize, toss: bool) -> (Vec<Candidate>, Option<i64>) {
+fn choose(mut fresh: Range, mut again: Range, wanted: &Wanted, toss: bool) -> (Vec<Candidate>, Option<i64>) {
+    let limit = wanted.limit;
     let half = if limit == 1 { usize::from(toss) } else { limit.div_ceil(2) };
-    let for_again = again.due.len().min(limit - half.min(fresh.due.len()));
+    let for_again = again.due.len().min(limit - half.min(fresh.due.len())).min(wanted.retries);
     let for_fresh = fresh.due.len().min(limit - for_again);
     let mut chosen: Vec<_> = fresh.due.drain(..for_fresh).collect();
     chosen.extend(again.due.drain(..for_again));
@@ -152,6 +162,6 @@ fn choose(mut fresh: Range, mut again: Range, limit: usize, toss: bool) -> (Vec<
 fn load(desk: &Desk, seq: i64) -> Result<(RawDelivery, u32, u32), Fault> {
     let mut select = desk.conn.prepare_cached(RawDelivery::BY_SEQ)?;
     let loaded = select
-        .query_row(params![seq], |row| Ok((RawDelivery::from_row(row)?, row.get(11)?, row.get(12)?)))?;
+        .query_row(params![seq], |row| Ok((RawDelivery::from_row(row)?, row.get(13)?, row.get(14)?)))?;
     Ok(loaded)
 }

@@ -1,12 +1,14 @@
 //! What the writer thread has on its desk: the connection, the leases, the totals of the batch.
 
-use std::collections::BTreeSet;
-
 use rusqlite::{Connection, ErrorCode, params};
 
+use super::bells::Rung;
+use super::condition::Conditions;
 use super::lease::Leases;
+use super::loan::Loans;
+use super::number::Numbers;
 use super::tally::{Tally, Totals};
-use crate::store::StoreError;
+use crate::store::{Errand, StoreError};
 
 /// Why a request did not succeed.
 #[derive(Debug)]
@@ -33,22 +35,49 @@ impl From<StoreError> for Fault {
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) conn: Connection,
+    pub(super) numbers: Numbers,
     pub(super) leases: Leases,
+    /// Batches that somebody is about to seal.
+    pub(super) batches: Loans,
+    /// Receipts whose lookups somebody makes.
+    pub(super) deferrals: Loans,
+    pub(super) conditions: Conditions,
     pub(super) totals: Totals,
     /// Whose bells ring after the commit.
-    pub(super) rung: BTreeSet<String>,
+    pub(super) rung: Rung,
+}
+
+/// How far the undoing goes when a request is refused.
+#[derive(Debug)]
+struct Mark {
+    totals: Totals,
+    leases: usize,
+    batches: usize,
+    deferrals: usize,
 }
 
 impl Desk {
-    pub(super) fn new(conn: Connection) -> Self {
-        Self { conn, leases: Leases::new(), totals: Totals::default(), rung: BTreeSet::new() }
+    pub(super) fn new(conn: Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            numbers: Numbers::read(&conn)?,
+            conn,
+            leases: Leases::new(),
+            batches: Loans::new(),
+            deferrals: Loans::new(),
+            conditions: Conditions::default(),
+            totals: Totals::default(),
+            rung: Rung::default(),
+        })
     }
 
     /// Rings the destination's bell once this is committed.
     pub(super) fn ring(&mut self, destination: &str) {
-        if !self.rung.contains(destination) {
-            self.rung.insert(destination.to_owned());
-        }
+        self.rung.destination(destination);
+    }
+
+    /// The same for an errand.
+    pub(super) fn announce(&mut self, errand: Errand) {
+        self.rung.errand(errand);
     }
 
     /// Executes a statement that is prepared once.
@@ -62,35 +91,60 @@ impl Desk {
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let totals = self.totals.clone();
+        let mark = self.mark();
         self.execute("SAVEPOINT request", [])?;
         let done = work(self);
         if let Err(fault) = done {
             let refusal = refusal(fault)?;
             self.execute("ROLLBACK TO request", [])?;
             self.execute("RELEASE request", [])?;
-            self.totals = totals;
+            self.take_back(mark);
             return Err(Fault::Refused(refusal));
         }
         self.execute("RELEASE request", [])?;
         done
     }
 
+    /// What was done is committed.
+    pub(super) fn keep(&mut self) {
+        self.leases.keep();
+        self.batches.keep();
+        self.deferrals.keep();
+    }
+
+    /// The batch failed: as if it had never been.
+    pub(super) fn undo(&mut self) {
+        self.take_back(Mark { totals: Totals::default(), leases: 0, batches: 0, deferrals: 0 });
+        self.rung = Rung::default();
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            totals: self.totals.clone(),
+            leases: self.leases.mark(),
+            batches: self.batches.mark(),
+            deferrals: self.deferrals.mark(),
+        }
+    }
+
+    fn take_back(&mut self, mark: Mark) {
+        self.totals = mark.totals;
+        self.leases.take_back(mark.leases);
+        self.batches.take_back(mark.batches);
+        self.deferrals.take_back(mark.deferrals);
+        self.conditions.forget();
+    }
+
     /// Changes an event's tally and moves it in the ledger.
     pub(super) fn recount(&mut self, event: i64, change: impl FnOnce(&mut Tally)) -> Result<(), Fault> {
-        let mut tally = self
-            .conn
-            .prepare_cached(
-                "SELECT pending, delivered, dead, cancelled, superseded, failed, filtered
-                 FROM events WHERE seq = ?1",
-            )?
-            .query_row([event], Tally::from_row)?;
+        let mut tally = self.conn.prepare_cached(Tally::BY_EVENT)?.query_row([event], Tally::from_row)?;
         let before = tally.state();
         change(&mut tally);
         let after = tally.state();
         self.execute(
             "UPDATE events SET state = ?2, pending = ?3, delivered = ?4, dead = ?5, cancelled = ?6,
-                superseded = ?7, failed = ?8, filtered = ?9 WHERE seq = ?1",
+                superseded = ?7, failed = ?8, filtered = ?9, coalesced = ?10, gathered = ?11,
+                deferred = ?12 WHERE seq = ?1",
             params![
                 event,
                 after.name(),
@@ -100,7 +154,10 @@ impl Desk {
                 tally.cancelled,
                 tally.superseded,
                 tally.failed,
-                tally.filtered
+                tally.filtered,
+                tally.coalesced,
+                tally.gathered,
+                tally.deferred
             ],
         )?;
         self.totals.moved(1, before, after);

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::row::{micros, span};
-use crate::model::{Decision, EventId, Failure, Outcome, Processed, Receipt};
+use crate::model::{Decision, EventId, Failure, Outcome, Processed, Receipt, ReceiptId};
 use crate::store::StoreError;
 
 /// A receipt as rows of `receipts`, `receipt_content` and `dedupe`.
 #[derive(Debug)]
 pub(super) struct ReceiptDraft {
-    pub(super) id: String,
+    pub(super) id: ReceiptId,
     pub(super) source: String,
     pub(super) received_at: i64,
     pub(super) request: String,
@@ -70,6 +70,7 @@ pub(super) struct DeliveryDraft {
     pub(super) headers: String,
     /// `None`: the receipt's.
     pub(super) body: Option<Bytes>,
+    pub(super) supersede: bool,
     pub(super) created_at: i64,
 }
 
@@ -81,7 +82,7 @@ impl ReceiptDraft {
             .as_ref()
             .map(|dedupe| (dedupe.key.clone(), received_at.saturating_add(span(dedupe.window))));
         Ok(Self {
-            id: receipt.id.to_string(),
+            id: receipt.id,
             source: receipt.source.to_string(),
             received_at,
             request: json(&receipt.request)?,
@@ -117,6 +118,7 @@ impl OutcomeDraft {
                 content_type: delivery.content_type.clone(),
                 headers: json(&delivery.headers)?,
                 body: (body != Some(&delivery.body)).then(|| delivery.body.clone()),
+                supersede: delivery.supersede && delivery.lane.is_some(),
                 created_at: micros(delivery.created_at),
             });
         }

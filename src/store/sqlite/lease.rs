@@ -107,9 +107,16 @@ impl Leases {
         self.undo.clear();
     }
 
-    /// The batch failed: as if it had never been.
-    pub(super) fn take_back(&mut self) {
-        while let Some((destination, slot, before)) = self.undo.pop() {
+    /// How far [`Leases::take_back`] is to go.
+    pub(super) fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// As if nothing had happened since the mark.
+    pub(super) fn take_back(&mut self, mark: usize) {
+        while self.undo.len() > mark
+            && let Some((destination, slot, before)) = self.undo.pop()
+        {
             self.set(&destination, slot, before);
         }
     }
@@ -127,11 +134,11 @@ mod tests {
         let mut leases = Leases::new();
         leases.grant("d", lane(), id, 1, 10);
         leases.keep();
-        let before = leases.get("d", &lane());
+        let (before, mark) = (leases.get("d", &lane()), leases.mark());
         leases.end("d", lane());
         leases.grant("d", lane(), id, 2, 20);
         leases.grant("d", Slot::Single(id), id, 3, 20);
-        leases.take_back();
+        leases.take_back(mark);
         assert_eq!(leases.get("d", &lane()), before);
         assert_eq!(leases.get("d", &Slot::Single(id)), None);
     }

@@ -115,9 +115,11 @@ pub(super) fn deliveries(
     wanted.when("d.created_at < ?", filter.until.map(micros));
     let limit = begin_page(&mut wanted, page, "(d.created_at, d.seq) < (?, ?)")?;
     let sql = format!(
-        "SELECT d.*, d.created_at AS at, r.id AS receipt_id, e.id AS event_id FROM deliveries d
+        "SELECT d.*, d.created_at AS at, r.id AS receipt_id, e.id AS event_id, b.id AS batch_id
+         FROM deliveries d
          CROSS JOIN receipts r ON r.seq = d.receipt
-         CROSS JOIN events e ON e.seq = d.event {}
+         CROSS JOIN events e ON e.seq = d.event
+         LEFT JOIN batches b ON b.seq = d.batch {}
          ORDER BY d.created_at DESC, d.seq DESC LIMIT ?",
         wanted.text()
     );

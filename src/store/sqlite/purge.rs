@@ -10,7 +10,7 @@ use crate::store::Keep;
 
 /// How many receipts one step deletes at most: some ten milliseconds of the writer's time.
 const RECEIPTS: usize = 200;
-/// How many dedupe keys one step deletes at most.
+/// How many dedupe keys one step deletes at most, and how many notes on lanes.
 const KEYS: usize = 2000;
 
 /// What goes: everything that ended at or before these instants.
@@ -61,7 +61,9 @@ pub(super) fn step(desk: &mut Desk, limits: Limits) -> Result<Step, Fault> {
         delete(desk, *receipt)?;
     }
     let keys = forget_keys(desk, limits.now)?;
-    Ok(Step { receipts: receipts.len() as u64, is_last: receipts.len() < RECEIPTS && keys < KEYS })
+    let newest = forget_newest(desk)?;
+    let is_last = receipts.len() < RECEIPTS && keys < KEYS && newest < KEYS;
+    Ok(Step { receipts: receipts.len() as u64, is_last })
 }
 
 fn over(desk: &Desk, sql: &str, until: i64, limit: usize) -> Result<Vec<i64>, Fault> {
@@ -96,6 +98,17 @@ fn forget_keys(desk: &Desk, now: i64) -> Result<usize, Fault> {
         "DELETE FROM dedupe WHERE seq IN (
             SELECT seq FROM dedupe WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
         params![now, KEYS as i64],
+    )?;
+    Ok(forgotten)
+}
+
+/// What got through is compared with older events only as long as there are any.
+fn forget_newest(desk: &Desk) -> Result<usize, Fault> {
+    let forgotten = desk.execute(
+        "DELETE FROM newest WHERE (destination, lane, route) IN (
+            SELECT destination, lane, route FROM newest INDEXED BY newest_receipt
+            WHERE receipt < (SELECT coalesce(min(seq), 9223372036854775807) FROM receipts) LIMIT ?1)",
+        [KEYS as i64],
     )?;
     Ok(forgotten)
 }

@@ -44,6 +44,11 @@ pub(super) fn id<T: FromStr>(row: &Row<'_>, column: &str) -> Result<T, StoreErro
     parse_id(&get::<String>(row, column)?)
 }
 
+/// A column that may hold an id.
+fn maybe_id<T: FromStr>(row: &Row<'_>, column: &str) -> Result<Option<T>, StoreError> {
+    get::<Option<String>>(row, column)?.as_deref().map(parse_id).transpose()
+}
+
 pub(super) fn parse_id<T: FromStr>(text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|_| damaged(format!("the id {text:?}")))
 }
@@ -100,6 +105,8 @@ pub(super) struct RawDelivery {
     headers: String,
     body: Vec<u8>,
     created_at: i64,
+    batch: Option<String>,
+    supersede: bool,
 }
 
 impl RawDelivery {
@@ -108,12 +115,13 @@ impl RawDelivery {
     pub(super) const BY_SEQ: &str =
         "SELECT d.id, r.id AS receipt_id, e.id AS event_id, d.route, d.destination,
             d.lane, c.url, c.content_type, c.headers, coalesce(c.body, rc.body) AS body, d.created_at,
-            d.attempts, d.tries
+            b.id AS batch_id, d.supersede, d.attempts, d.tries
          FROM deliveries d
          CROSS JOIN delivery_content c ON c.delivery = d.seq
          CROSS JOIN receipts r ON r.seq = d.receipt
          CROSS JOIN receipt_content rc ON rc.receipt = d.receipt
          CROSS JOIN events e ON e.seq = d.event
+         LEFT JOIN batches b ON b.seq = d.batch
          WHERE d.seq = ?1";
 
     pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -129,6 +137,8 @@ impl RawDelivery {
             headers: row.get(8)?,
             body: row.get(9)?,
             created_at: row.get(10)?,
+            batch: row.get(11)?,
+            supersede: row.get(12)?,
         })
     }
 
@@ -137,7 +147,7 @@ impl RawDelivery {
             id: parse_id(&self.id)?,
             receipt: parse_id(&self.receipt)?,
             event: parse_id(&self.event)?,
-            batch: None,
+            batch: self.batch.as_deref().map(parse_id).transpose()?,
             route: self.route,
             destination: self.destination,
             lane: self.lane,
@@ -145,13 +155,13 @@ impl RawDelivery {
             content_type: self.content_type,
             headers: from_json(&self.headers)?,
             body: Bytes::from(self.body),
-            supersede: false,
+            supersede: self.supersede,
             created_at: instant(self.created_at)?,
         })
     }
 }
 
-/// A line of the list of deliveries, from `d.*` with `receipt_id` and `event_id`.
+/// A line of the list of deliveries, from `d.*` with `receipt_id`, `event_id` and `batch_id`.
 pub(super) fn delivery_summary(row: &Row<'_>) -> Result<DeliverySummary, StoreError> {
     let state: String = get(row, "state")?;
     let due = if get::<bool>(row, "ready")? { Some(at(row, "due_at")?) } else { None };
@@ -163,8 +173,8 @@ pub(super) fn delivery_summary(row: &Row<'_>) -> Result<DeliverySummary, StoreEr
         destination: get(row, "destination")?,
         lane: get(row, "lane")?,
         state: DeliveryState::parse(&state).ok_or_else(|| damaged(format!("the state {state:?}")))?,
-        batch: None,
-        superseded_by: None,
+        batch: maybe_id(row, "batch_id")?,
+        superseded_by: maybe_id(row, "superseded_by")?,
         reason: get(row, "reason")?,
         attempts: get(row, "attempts")?,
         created_at: at(row, "created_at")?,

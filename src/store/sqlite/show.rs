@@ -74,8 +74,9 @@ fn read_delivery(conn: &Connection, seq: i64) -> Result<Delivery, StoreError> {
 pub(super) fn delivery(conn: &Connection, wanted: DeliveryId) -> Result<StoredDelivery, StoreError> {
     let mut select = conn
         .prepare_cached(
-            "SELECT d.*, r.id AS receipt_id, e.id AS event_id FROM deliveries d
+            "SELECT d.*, r.id AS receipt_id, e.id AS event_id, b.id AS batch_id FROM deliveries d
              JOIN receipts r ON r.seq = d.receipt JOIN events e ON e.seq = d.event
+             LEFT JOIN batches b ON b.seq = d.batch
              WHERE d.id = ?1",
         )
         .map_err(unavailable)?;

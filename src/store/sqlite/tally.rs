@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
 
+use crate::model::DeliveryState;
+
 /// The one state an event is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventState {
     Delivered,
+    Coalesced,
     Filtered,
     Unmatched,
     Superseded,
@@ -19,8 +22,9 @@ pub(super) enum EventState {
 
 impl EventState {
     #[cfg(test)]
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Delivered,
+        Self::Coalesced,
         Self::Filtered,
         Self::Unmatched,
         Self::Superseded,
@@ -33,6 +37,7 @@ impl EventState {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::Coalesced => "coalesced",
             Self::Filtered => "filtered",
             Self::Unmatched => "unmatched",
             Self::Superseded => "superseded",
@@ -43,8 +48,9 @@ impl EventState {
     }
 }
 
-/// The numbers an event's state follows from: its deliveries by state, and how many routes failed
-/// on it or dropped it.
+/// The numbers an event's state follows from: its deliveries by state (those of its batches among
+/// them, which count as coalesced where they were delivered), how many routes failed on it, dropped
+/// it or put it off, and in how many open batches it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) pending: i64,
@@ -54,23 +60,43 @@ pub(super) struct Tally {
     pub(super) superseded: i64,
     pub(super) failed: i64,
     pub(super) filtered: i64,
+    pub(super) coalesced: i64,
+    pub(super) gathered: i64,
+    pub(super) deferred: i64,
 }
 
 impl Tally {
     /// See [`crate::store::Ledger`] for the rule.
     pub(super) fn state(&self) -> EventState {
         let rule = [
-            (self.pending + self.failed, EventState::Pending),
+            (self.pending + self.failed + self.gathered + self.deferred, EventState::Pending),
             (self.dead, EventState::Dead),
             (self.cancelled, EventState::Cancelled),
             (self.delivered, EventState::Delivered),
+            (self.coalesced, EventState::Coalesced),
             (self.superseded, EventState::Superseded),
             (self.filtered, EventState::Filtered),
         ];
         rule.into_iter().find(|(count, _)| *count > 0).map_or(EventState::Unmatched, |(_, state)| state)
     }
 
-    /// From the seven columns in the order of the fields, beginning with the first.
+    /// The deliveries of that state.
+    pub(super) fn deliveries(&mut self, state: DeliveryState, is_batch: bool) -> &mut i64 {
+        match state {
+            DeliveryState::Pending => &mut self.pending,
+            DeliveryState::Delivered if is_batch => &mut self.coalesced,
+            DeliveryState::Delivered => &mut self.delivered,
+            DeliveryState::Dead => &mut self.dead,
+            DeliveryState::Cancelled => &mut self.cancelled,
+            DeliveryState::Superseded => &mut self.superseded,
+        }
+    }
+
+    /// Selects what [`Tally::from_row`] reads.
+    pub(super) const BY_EVENT: &str =
+        "SELECT pending, delivered, dead, cancelled, superseded, failed, filtered, coalesced, gathered,
+            deferred FROM events WHERE seq = ?1";
+
     pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             pending: row.get(0)?,
@@ -80,6 +106,9 @@ impl Tally {
             superseded: row.get(4)?,
             failed: row.get(5)?,
             filtered: row.get(6)?,
+            coalesced: row.get(7)?,
+            gathered: row.get(8)?,
+            deferred: row.get(9)?,
         })
     }
 }
@@ -114,12 +143,6 @@ impl Totals {
         }
     }
 
-    /// Forgets what a failed batch would have added.
-    pub(super) fn clear(&mut self) {
-        self.ledger.clear();
-        self.backlog.clear();
-    }
-
     /// Adds all to the tables, inside the caller's transaction.
     pub(super) fn flush(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         let mut ledger = conn.prepare_cached("UPDATE ledger SET total = total + ?2 WHERE name = ?1")?;
@@ -133,7 +156,7 @@ impl Totals {
         for (destination, change) in self.backlog.iter().filter(|(_, change)| **change != 0) {
             backlog.execute(params![destination, change])?;
         }
-        self.clear();
+        *self = Self::default();
         Ok(())
     }
 }
@@ -146,18 +169,26 @@ mod tests {
     fn an_event_is_the_first_that_holds_of_the_rule() {
         let mut tally = Tally::default();
         assert_eq!(tally.state(), EventState::Unmatched);
-        let numbers: [fn(&mut Tally) -> &mut i64; 6] = [
+        let numbers: [fn(&mut Tally) -> &mut i64; 7] = [
             |tally| &mut tally.filtered,
             |tally| &mut tally.superseded,
+            |tally| &mut tally.coalesced,
             |tally| &mut tally.delivered,
             |tally| &mut tally.cancelled,
             |tally| &mut tally.dead,
             |tally| &mut tally.failed,
         ];
-        let states = ["filtered", "superseded", "delivered", "cancelled", "dead", "pending"];
+        let states = ["filtered", "superseded", "coalesced", "delivered", "cancelled", "dead", "pending"];
         for (number, state) in numbers.into_iter().zip(states) {
             *number(&mut tally) = 1;
             assert_eq!(tally.state().name(), state);
+        }
+        for waits in [
+            Tally { gathered: 1, dead: 1, ..Tally::default() },
+            Tally { deferred: 1, dead: 1, ..Tally::default() },
+            Tally { pending: 1, dead: 1, ..Tally::default() },
+        ] {
+            assert_eq!(waits.state(), EventState::Pending);
         }
     }
 

@@ -137,7 +137,7 @@ impl Writer {
         for job in batch.drain(..) {
             job.answer(failure.as_ref(), &mut self.desk);
         }
-        self.desk.leases.keep();
+        self.desk.keep();
         self.bells.ring(std::mem::take(&mut self.desk.rung));
     }
 
@@ -147,12 +147,10 @@ impl Writer {
         self.desk.execute(if writes { "BEGIN IMMEDIATE" } else { "BEGIN" }, [])?;
         let done = self.fill(batch, guarded);
         if done.is_ok() {
-            self.desk.leases.keep();
+            self.desk.keep();
         } else {
             self.roll_back();
-            self.desk.leases.take_back();
-            self.desk.totals.clear();
-            self.desk.rung.clear();
+            self.desk.undo();
         }
         done
     }

@@ -94,6 +94,12 @@ impl Webhook {
         )
     }
 
+    /// A newer change may take the place of the last delivery.
+    pub fn supersede(mut self) -> Self {
+        self.outcome.deliveries.last_mut().unwrap().supersede = true;
+        self
+    }
+
     /// A route's script drops the last event.
     pub fn filtered(self, route: &str) -> Self {
         self.verdict(route, Decision::Filtered { reason: Some("not ours".into()) })

@@ -1,0 +1,43 @@
+//! The order inside a lane, as one mark: `ready` is set on its head, unless an older place in the
+//! lane is held, and on nothing else. Deliveries without a lane are always ready.
+
+use rusqlite::params;
+
+use super::desk::{Desk, Fault};
+
+/// Whether a delivery that comes to `?3` of lane `?2` of `?1` is ready there.
+pub(super) const IS_READY: &str = "(?2 IS NULL OR (
+    NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_lane WHERE destination = ?1 AND lane = ?2
+        AND lane IS NOT NULL AND state = 'pending' AND place <= ?3)
+    AND NOT EXISTS (SELECT 1 FROM held WHERE destination = ?1 AND lane = ?2 AND place < ?3)))";
+
+/// Makes the oldest pending delivery of the lane its head, if nothing older is held.
+pub(super) fn promote(desk: &Desk, destination: &str, lane: Option<&str>) -> Result<(), Fault> {
+    let Some(lane) = lane else { return Ok(()) };
+    desk.execute(
+        "UPDATE deliveries SET ready = 1 WHERE ready = 0 AND seq = (
+            SELECT seq FROM deliveries INDEXED BY deliveries_lane
+            WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
+            ORDER BY place, seq LIMIT 1)
+         AND NOT EXISTS (SELECT 1 FROM held
+            WHERE held.destination = ?1 AND held.lane = ?2 AND held.place < deliveries.place)",
+        params![destination, lane],
+    )?;
+    Ok(())
+}
+
+/// Sorts a lane in which a delivery is pending again: those behind it wait. Which are behind is a
+/// matter of the lane's order only.
+pub(super) fn rearrange(desk: &Desk, destination: &str, lane: Option<&str>) -> Result<(), Fault> {
+    if lane.is_some() {
+        // There was at most one head, and now at most one before it.
+        desk.execute(
+            "UPDATE deliveries SET ready = 0 WHERE ready = 1 AND seq IN (
+                SELECT seq FROM deliveries INDEXED BY deliveries_lane
+                WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
+                ORDER BY place, seq LIMIT 2)",
+            params![destination, lane],
+        )?;
+    }
+    promote(desk, destination, lane)
+}
