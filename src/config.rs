@@ -4,6 +4,7 @@
 //! `rules` compiles them.
 
 mod admin;
+mod breaker;
 mod context;
 mod destination;
 mod egress;
