@@ -4,6 +4,7 @@
 //! `rules` compiles them.
 
 mod admin;
+mod breaker;
 mod coalesce;
 mod context;
 mod destination;

@@ -4,8 +4,13 @@
 //! that destination's stack ([`stack`]). Ingress, admin and the rules' files never enter here;
 //! deliveries come from the store and results go there.
 
+mod breaker;
 mod echo;
+mod gate;
+mod health;
 mod limit;
+mod pace;
+mod pause;
 mod record;
 mod settle;
 mod sign;
@@ -13,6 +18,8 @@ mod target;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "receivers of tests end with their runtime")]
 mod tests;
+mod verdict;
+mod window;
 mod worker;
 
 use std::collections::HashMap;
@@ -27,9 +34,12 @@ use tower::util::BoxCloneService;
 use tower::{BoxError, ServiceBuilder};
 use tracing::{info, warn};
 
+pub use self::health::Standings;
 pub use self::sign::{Preview, preview};
 
-use self::limit::{Bucket, Pool, Share, Through};
+use self::gate::Through;
+use self::health::Health;
+use self::limit::{Bucket, Pool, Share};
 use self::record::{Record, Tried};
 use self::settle::Context;
 use self::sign::Sign;
@@ -58,7 +68,7 @@ struct Plan {
 
 /// THE EGRESS STACK of one destination, top to bottom. A leased delivery goes in, the record
 /// of one attempt comes out.
-fn stack(plan: &Plan, clock: &Arc<dyn Clock>) -> Stack {
+fn stack(plan: &Plan, health: &Health, clock: &Arc<dyn Clock>) -> Stack {
     let Plan { destination, guard, pool } = plan;
     if !destination.tls.verify {
         warn!(destination = destination.name, "tls.verify is off: whoever answers there is believed");
@@ -67,12 +77,14 @@ fn stack(plan: &Plan, clock: &Arc<dyn Clock>) -> Stack {
     let (recorded, signed) = (destination.clone(), destination.clone());
     let (record_clock, sign_clock, guard) = (clock.clone(), clock.clone(), guard.clone());
     let stack = ServiceBuilder::new()
+        // All gates are passed before a delivery is claimed, the scarcest last. The first two learn
+        // from every attempt: whether anything is sent to this receiver at all,
+        .option_layer(health.breaker.clone().map(Through))
+        // and how many attempts it bears at once.
+        .layer(Through(health.pace.clone()))
         // Whatever happens below becomes an attempt with a class and a remedy.
         .layer_fn(move |inner| Record { inner, destination: recorded.clone(), clock: record_clock.clone() })
-        // The three limits are passed before a delivery is claimed, the scarcest last:
-        // attempts under way at this destination,
-        .concurrency_limit(destination.in_flight.max(1))
-        // attempts per second,
+        // Attempts per second,
         .option_layer(bucket)
         // attempts under way over all destinations.
         .layer(Through(Share::of(pool)))
@@ -118,6 +130,15 @@ impl Plan {
             && self.guard == other.guard
             && no_files(a)
             && no_files(b)
+            && self.keeps_health_of(other)
+            && a.rate == b.rate
+    }
+
+    /// Whether what was learned about the receiver still holds. Who changes how it is reached, or
+    /// what it is sent, has mended something.
+    fn keeps_health_of(&self, other: &Self) -> bool {
+        let (a, b) = (&self.destination, &other.destination);
+        a.breaker == b.breaker
             && a.tls == b.tls
             && a.proxy == b.proxy
             && a.auth == b.auth
@@ -131,7 +152,6 @@ impl Plan {
             && a.timeout == b.timeout
             && a.connect_timeout == b.connect_timeout
             && a.in_flight == b.in_flight
-            && a.rate == b.rate
     }
 }
 
@@ -142,6 +162,7 @@ pub struct Egress {
     tasks: TaskTracker,
     cut: CancellationToken,
     stop: DropGuard,
+    standings: Standings,
 }
 
 impl Egress {
@@ -155,8 +176,9 @@ impl Egress {
         metrics: Arc<Metrics>,
     ) -> Self {
         let (tasks, stop, cut) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+        let standings = Standings::default();
         let crew = Crew {
-            context: Context { store, clock, metrics },
+            context: Context { store, clock, metrics, standings: standings.clone() },
             tasks: tasks.clone(),
             stop: stop.clone(),
             cut: cut.clone(),
@@ -164,13 +186,18 @@ impl Egress {
             members: HashMap::new(),
         };
         tasks.spawn(crew.follow(rules));
-        Self { tasks, cut, stop: stop.drop_guard() }
+        Self { tasks, cut, stop: stop.drop_guard(), standings }
+    }
+
+    /// How the destinations fare, now and later.
+    pub fn standings(&self) -> Standings {
+        self.standings.clone()
     }
 
     /// Stops claiming, waits up to `grace` for the attempts under way and their settlement,
     /// then ends the rest and gives their leases back. The store must still be open.
     pub async fn drain(self, grace: Duration) {
-        let Self { tasks, cut, stop } = self;
+        let Self { tasks, cut, stop, standings: _ } = self;
         drop(stop);
         tasks.close();
         if timeout(grace, tasks.wait()).await.is_ok() {
@@ -223,6 +250,7 @@ impl Crew {
             if !stays {
                 info!(destination = &**name, "the destination left the config; its deliveries stay pending");
                 member.stop.cancel();
+                self.context.standings.remove(name);
             }
             stays
         });

@@ -23,6 +23,8 @@ pub struct Metrics {
     attempt_seconds: Histogram,
     in_flight: Family<Labels<1>, Gauge>,
     finished: Family<Labels<2>, Counter>,
+    opened: Family<Labels<1>, Counter>,
+    paused: Family<Labels<2>, Counter>,
 }
 
 impl Default for Metrics {
@@ -43,6 +45,8 @@ impl Default for Metrics {
             attempt_seconds: seconds(),
             in_flight: Family::default(),
             finished: Family::default(),
+            opened: Family::default(),
+            paused: Family::default(),
         };
         registry.register(
             "ingress_requests",
@@ -78,6 +82,16 @@ impl Default for Metrics {
         );
         registry.register("egress_in_flight", "Attempts under way", metrics.in_flight.clone());
         registry.register("egress_finished", "Deliveries by how they ended", metrics.finished.clone());
+        registry.register(
+            "egress_breaker_opened",
+            "How often nothing was sent to a destination for a while, as it was sick",
+            metrics.opened.clone(),
+        );
+        registry.register(
+            "egress_paused",
+            "How often a destination was paused, by reason (gone, failing, operator)",
+            metrics.paused.clone(),
+        );
         Self { registry, ..metrics }
     }
 }
@@ -118,6 +132,18 @@ impl Metrics {
     pub fn finished(&self, destination: &str, state: &str) {
         self.finished
             .get_or_create(&[("destination", destination.to_owned()), ("state", state.to_owned())])
+            .inc();
+    }
+
+    /// The breaker of `destination` opened, for the first time or again.
+    pub fn opened(&self, destination: &str) {
+        self.opened.get_or_create(&[("destination", destination.to_owned())]).inc();
+    }
+
+    /// `destination` was paused: `gone`, `failing` or `operator`.
+    pub fn paused(&self, destination: &str, reason: &str) {
+        self.paused
+            .get_or_create(&[("destination", destination.to_owned()), ("reason", reason.to_owned())])
             .inc();
     }
 

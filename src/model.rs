@@ -11,6 +11,7 @@ mod lineage;
 mod lookup;
 mod outcome;
 mod receipt;
+mod standing;
 
 pub use batch::{Batch, By, Gathered, Member, Sealed, Window};
 pub use delivery::{Attempt, Delivery, DeliveryState, FailureClass, Final};
@@ -20,6 +21,7 @@ pub use lineage::Lineage;
 pub use lookup::Looked;
 pub use outcome::{Decision, Failure, Held, Outcome, Processed, RouteVerdict, Stage};
 pub use receipt::{Dedupe, Masked, Proof, Receipt, Request};
+pub use standing::{Circuit, CircuitState, Standing};
 
 /// A parsed JSON document. Number lexemes and key order are kept as received.
 ///

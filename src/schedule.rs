@@ -15,7 +15,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10 * 3600);
 const LONGEST_JITTER: Duration = Duration::from_secs(15 * 60);
 /// The most that jitter adds, as part of the wait.
 const JITTER: f64 = 0.1;
-const GONE: u16 = 410;
+/// The answer of a receiver that wants no more deliveries.
+pub const GONE: u16 = 410;
 
 /// The waits between the attempts of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,13 +19,6 @@ use crate::yaml::{At, Key, Node, Reader, Value};
 /// How long a destination may fail before it is paused.
 const PAUSE_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
 
-impl Default for Breaker {
-    fn default() -> Self {
-        let half_a_minute = Duration::from_secs(30);
-        Self { failures: 0.7, of: 10, within: half_a_minute, open: half_a_minute }
-    }
-}
-
 /// Reads one destination; `None`: without a URL there is nothing to keep.
 pub(super) fn read(
     key: &Key,
@@ -80,8 +73,8 @@ pub(super) fn read(
         supersede,
         in_flight: layer.in_flight.unwrap_or(16),
         rate: layer.rate,
-        breaker: Some(Breaker::default()),
-        pause_after: Some(PAUSE_AFTER),
+        breaker: layer.breaker.unwrap_or_else(|| Some(Breaker::default())),
+        pause_after: layer.pause_after.unwrap_or(Some(PAUSE_AFTER)),
         auth: None,
         proxy: egress.proxy.clone(),
         tls: layer.tls.unwrap_or_default(),

@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Method};
 use super::context::Context;
 use super::sign::Sign;
 use super::target::Given;
-use super::{Tls, headers, sign, source, target, tls};
+use super::{Breaker, Tls, breaker, headers, sign, source, target, tls};
 use crate::format::{Format, Kinds};
 use crate::rate::Rate;
 use crate::secret::{self, Secret};
@@ -44,6 +44,10 @@ pub(super) struct Layer {
     pub supersede: Option<bool>,
     pub in_flight: Option<usize>,
     pub rate: Option<Rate>,
+    /// `Some(None)`: off, which is also said by a preset or over one.
+    pub breaker: Option<Option<Breaker>>,
+    /// The same.
+    pub pause_after: Option<Option<Duration>>,
     pub tls: Option<Tls>,
 }
 
@@ -69,6 +73,8 @@ impl Layer {
             supersede: cx.word(r, "on_newer", &["wait", "supersede"]).map(|(_, word)| word == "supersede"),
             in_flight: cx.count(r, "in_flight", 1..=65_536),
             rate: cx.value(r, "rate", RATE, units::rate),
+            breaker: breaker::read(r, cx),
+            pause_after: breaker::pause_after(r, cx),
             tls: r.section("tls", cx.problems).map(|section| tls::read(section, cx)),
         };
         layer.name_content_type();
@@ -127,6 +133,8 @@ impl Layer {
             supersede: self.supersede.or(below.supersede),
             in_flight: self.in_flight.or(below.in_flight),
             rate: self.rate.or(below.rate),
+            breaker: self.breaker.or(below.breaker),
+            pause_after: self.pause_after.or(below.pause_after),
             tls: self.tls.or(below.tls),
         }
     }

@@ -1,96 +1,15 @@
-//! How many attempts are under way at once, and how fast they follow one another.
-//!
-//! Readiness is the permission: it is taken in `poll_ready`, before a delivery is claimed, so
-//! that no lease runs while its delivery waits for a turn. Dropping a ready service gives the
-//! permission back.
+//! How many attempts are under way at once over all destinations, and how fast those of one
+//! follow one another.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::{Layer, Service};
 
+use super::gate::{Gate, Learn, Waiting};
 use crate::clock::Clock;
 use crate::model::Timestamp;
 use crate::rate::{self, Rate};
-
-type Waiting<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Something to pass before an attempt.
-pub(super) trait Gate: Clone + Send + 'static {
-    /// Held from the permission to the end of the attempt.
-    type Pass: Send + 'static;
-
-    fn enter(&self) -> Waiting<Self::Pass>;
-
-    /// The attempt begins: from here on the pass cannot be given back unused.
-    fn spend(_pass: &mut Self::Pass) {}
-}
-
-/// The layer of a gate.
-#[derive(Debug, Clone)]
-pub(super) struct Through<G>(pub G);
-
-impl<G: Gate, S> Layer<S> for Through<G> {
-    type Service = Gated<G, S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Gated { inner, gate: self.0.clone(), pass: None, waiting: None }
-    }
-}
-
-/// A service behind a gate.
-pub(super) struct Gated<G: Gate, S> {
-    inner: S,
-    gate: G,
-    pass: Option<G::Pass>,
-    waiting: Option<Waiting<G::Pass>>,
-}
-
-impl<G: Gate, S: Clone> Clone for Gated<G, S> {
-    /// The copy has no permission; it asks for its own.
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), gate: self.gate.clone(), pass: None, waiting: None }
-    }
-}
-
-impl<G: Gate, S, R> Service<R> for Gated<G, S>
-where
-    S: Service<R>,
-    S::Future: Send + 'static,
-    S::Response: 'static,
-    S::Error: 'static,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        if self.pass.is_none() {
-            let gate = &self.gate;
-            let pass = ready!(self.waiting.get_or_insert_with(|| gate.enter()).as_mut().poll(cx));
-            self.waiting = None;
-            self.pass = Some(pass);
-        }
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        let mut pass = self.pass.take();
-        if let Some(pass) = &mut pass {
-            G::spend(pass);
-        }
-        let attempt = self.inner.call(request);
-        Box::pin(async move {
-            let result = attempt.await;
-            drop(pass);
-            result
-        })
-    }
-}
 
 /// The attempts that all destinations may have under way together (`egress.in_flight`).
 ///
@@ -147,6 +66,8 @@ impl Gate for Share {
     }
 }
 
+impl<R> Learn<R> for Share {}
+
 /// A [token bucket](rate::Bucket) to wait at.
 #[derive(Debug, Clone)]
 pub(super) struct Bucket {
@@ -201,6 +122,8 @@ impl Gate for Bucket {
         token.bucket = None;
     }
 }
+
+impl<R> Learn<R> for Bucket {}
 
 impl Drop for Token {
     fn drop(&mut self) {

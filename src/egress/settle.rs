@@ -1,10 +1,13 @@
 //! What follows from an attempt: the schedule's word, written to the store, counted, logged.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::health::{Health, Standings};
 use super::record::Tried;
 use crate::clock::Clock;
 use crate::config::Destination;
@@ -22,26 +25,41 @@ pub(super) struct Context {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
+    pub standings: Standings,
+}
+
+/// A delivery that was claimed, and what was known then.
+#[derive(Debug, Clone)]
+pub(super) struct Case {
+    pub destination: Arc<Destination>,
+    pub leased: Arc<Leased>,
+    /// When the lease ends.
+    pub until: Timestamp,
+    pub health: Health,
+    /// See [`Claimed`](crate::store::Claimed).
+    pub failing_since: Option<Timestamp>,
 }
 
 impl Context {
-    /// Settles an attempt whose lease ends at `until`; when it is due again, if it is.
-    pub async fn conclude(
-        &self,
-        destination: &Destination,
-        leased: &Leased,
-        until: Timestamp,
-        tried: Tried,
-    ) -> Option<Timestamp> {
-        let settlement = self.decide(destination, leased, &tried);
+    /// Settles an attempt and looks after its destination; when it is due again, if it is.
+    pub async fn conclude(&self, case: &Case, tried: Tried) -> Option<Timestamp> {
+        let again = self.settle(case, &tried).await;
+        self.look_after(case, &tried.attempt).await;
+        again
+    }
+
+    async fn settle(&self, case: &Case, tried: &Tried) -> Option<Timestamp> {
+        let Case { destination, leased, until, .. } = case;
+        let settlement = self.decide(destination, leased, tried);
         let Tried { attempt, .. } = tried;
-        self.count(&destination.name, &attempt);
+        self.count(&destination.name, attempt);
         if attempt.class.is_some() {
-            warn_of(destination, leased, &attempt, &settlement);
+            warn_of(destination, leased, attempt, &settlement);
         }
-        match self.write(leased, &attempt, &settlement, until).await {
+        let write = || self.store.settle(leased, attempt.clone(), settlement.clone(), self.clock.now());
+        match self.insist(*until, write).await {
             Ok(()) => {
-                self.finished(destination, leased, &attempt, &settlement);
+                self.finished(destination, leased, attempt, &settlement);
                 if let Settlement::Again(at) = settlement {
                     return Some(at);
                 }
@@ -79,19 +97,15 @@ impl Context {
 
     /// An unavailable store is asked again while the lease holds: a result that is not written
     /// means that the delivery is sent twice.
-    async fn write(
+    pub async fn insist<'w, T>(
         &self,
-        leased: &Leased,
-        attempt: &Attempt,
-        settlement: &Settlement,
         until: Timestamp,
-    ) -> Result<(), StoreError> {
+        write: impl Fn() -> Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'w>>,
+    ) -> Result<T, StoreError> {
         let mut pause = Duration::from_millis(50);
         loop {
-            let now = self.clock.now();
-            let written = self.store.settle(leased, attempt.clone(), settlement.clone(), now).await;
-            let again = now.checked_add(pause).unwrap_or(Timestamp::MAX);
-            match written {
+            let again = self.clock.now().checked_add(pause).unwrap_or(Timestamp::MAX);
+            match write().await {
                 Err(StoreError::Unavailable(_)) if again < until => self.clock.sleep_until(again).await,
                 other => return other,
             }

@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceExt};
 use tracing::{error, warn};
 
+use super::health::Health;
 use super::record::broken;
-use super::settle::{Context, UnderWay};
+use super::settle::{Case, Context, UnderWay};
 use super::{Plan, Stack, stack};
-use crate::config::Destination;
 use crate::model::Timestamp;
-use crate::store::{Claim, Leased};
+use crate::store::Claim;
 
 /// How much longer than an attempt a lease runs: for settling, and for settling again.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -47,14 +47,17 @@ pub(super) struct Worker {
     context: Context,
     plan: Arc<Plan>,
     plans: watch::Receiver<Arc<Plan>>,
+    health: Health,
     stack: Stack,
     stop: CancellationToken,
     cut: CancellationToken,
     /// Each ends with the instant at which its delivery is due again.
     attempts: JoinSet<Option<Timestamp>>,
-    leases: HashMap<Id, (Arc<Leased>, Timestamp)>,
+    cases: HashMap<Id, Case>,
     /// The earliest of those instants since the last claim; the store told it to nobody else.
     again: Option<Timestamp>,
+    /// The last claim left retries behind because enough of them were under way.
+    held_back: bool,
     troubles: u32,
 }
 
@@ -67,9 +70,12 @@ impl Worker {
         cut: CancellationToken,
     ) -> Self {
         let plan = plans.borrow_and_update().clone();
-        let stack = stack(&plan, &context.clock);
-        let (attempts, leases) = (JoinSet::new(), HashMap::new());
-        Self { context, plan, plans, stack, stop, cut, attempts, leases, again: None, troubles: 0 }
+        let health = Health::new(&plan.destination, &context.clock, &context.metrics);
+        let stack = stack(&plan, &health, &context.clock);
+        context.standings.put(&plan.destination.name, &health);
+        let (attempts, cases) = (JoinSet::new(), HashMap::new());
+        let (again, held_back, troubles) = (None, false, 0);
+        Self { context, plan, plans, health, stack, stop, cut, attempts, cases, again, held_back, troubles }
     }
 
     /// Works until stopped, then waits for the attempts under way.
@@ -104,7 +110,13 @@ impl Worker {
                     Ok(()) => self.adopt(),
                     Err(_) => return false,
                 },
-                Some(ended) = self.attempts.join_next_with_id() => self.reap(ended),
+                Some(ended) = self.attempts.join_next_with_id() => {
+                    self.reap(ended);
+                    // Nothing rings for the place of a retry.
+                    if self.held_back && self.retries() > 0 && !matches!(wake, Wake::BackOff(_)) {
+                        return true;
+                    }
+                }
                 // A ring while nobody listens is kept, so none is missed between two rests.
                 () = bell.notified(), if !matches!(wake, Wake::BackOff(_)) => return true,
                 () = pause => return true,
@@ -148,7 +160,8 @@ impl Worker {
         let destination = self.plan.destination.clone();
         let (now, limit) = (self.context.clock.now(), turns.len());
         let lease = destination.timeout + destination.connect_timeout + MARGIN;
-        let claim = Claim { destination: destination.name.clone(), limit, retries: limit, now, lease };
+        let retries = self.retries().min(limit);
+        let claim = Claim { destination: destination.name.clone(), limit, retries, now, lease };
         self.again = None;
         let claimed = match self.context.store.claim(claim).await {
             Ok(claimed) => claimed,
@@ -161,17 +174,43 @@ impl Worker {
         };
         self.troubles = 0;
         let full = claimed.leased.len() >= limit;
+        let retried = claimed.leased.iter().filter(|leased| leased.tries > 0).count();
+        self.held_back = !full && retries < limit && retried >= retries;
         for (leased, turn) in claimed.leased.into_iter().zip(turns) {
-            self.begin(&destination, leased, turn, after(now, lease));
+            self.begin(
+                Case {
+                    destination: destination.clone(),
+                    leased: Arc::new(leased),
+                    until: after(now, lease),
+                    health: self.health.clone(),
+                    failing_since: claimed.failing_since,
+                },
+                turn,
+            );
         }
-        if full { Wake::Now } else { Wake::At(next_look(now, claimed.next_due)) }
+        if full { Wake::Now } else { Wake::At(self.next_look(now, claimed.next_due)) }
     }
 
-    fn begin(&mut self, destination: &Arc<Destination>, leased: Leased, turn: Stack, until: Timestamp) {
-        let leased = Arc::new(leased);
-        let work = attempt(self.context.clone(), destination.clone(), leased.clone(), turn, until);
-        let handle = self.attempts.spawn(work);
-        self.leases.insert(handle.id(), (leased, until));
+    /// How many more retries may be under way.
+    fn retries(&self) -> usize {
+        let under_way = self.cases.values().filter(|case| case.leased.tries > 0).count();
+        self.health.places_of_retries().saturating_sub(under_way)
+    }
+
+    fn next_look(&self, now: Timestamp, due: Option<Timestamp>) -> Timestamp {
+        let look = after(now, LOOK);
+        match due {
+            Some(due) if due > now => due.min(look),
+            // What is due waits for a retry to end.
+            Some(_) if self.held_back => look,
+            Some(_) => after(now, BREATH),
+            None => look,
+        }
+    }
+
+    fn begin(&mut self, case: Case, turn: Stack) {
+        let handle = self.attempts.spawn(attempt(self.context.clone(), case.clone(), turn));
+        self.cases.insert(handle.id(), case);
     }
 
     /// Takes note of an attempt's end. One that panicked is settled as failed, so that it
@@ -182,26 +221,29 @@ impl Worker {
             Err(error) => (error.id(), None, error.is_panic()),
         };
         self.again = due.map(|due| self.again.map_or(due, |again| again.min(due))).or(self.again);
-        let Some((leased, until)) = self.leases.remove(&id) else { return };
+        let Some(case) = self.cases.remove(&id) else { return };
         if !panicked {
             return;
         }
-        let (context, destination) = (self.context.clone(), self.plan.destination.clone());
-        error!(delivery = %leased.delivery.id, destination = destination.name, "an attempt panicked");
-        let held = leased.clone();
+        let (context, held) = (self.context.clone(), case.clone());
+        error!(delivery = %case.leased.delivery.id, destination = case.destination.name, "an attempt panicked");
         let handle = self.attempts.spawn(async move {
-            let tried = broken(&destination, &leased, context.clock.now());
-            context.conclude(&destination, &leased, until, tried).await
+            let tried = broken(&case.destination, &case.leased, context.clock.now());
+            context.conclude(&case, tried).await
         });
-        self.leases.insert(handle.id(), (held, until));
+        self.cases.insert(handle.id(), held);
     }
 
     /// New settings hold from the next attempt on; connections survive where nothing about
-    /// them changed.
+    /// them changed, and what was learned about the receiver where nothing about it did.
     fn adopt(&mut self) {
         let plan = self.plans.borrow_and_update().clone();
+        if !plan.keeps_health_of(&self.plan) {
+            self.health = Health::new(&plan.destination, &self.context.clock, &self.context.metrics);
+            self.context.standings.put(&plan.destination.name, &self.health);
+        }
         if !plan.keeps_stack_of(&self.plan) {
-            self.stack = stack(&plan, &self.context.clock);
+            self.stack = stack(&plan, &self.health, &self.context.clock);
         }
         self.plan = plan;
     }
@@ -222,10 +264,10 @@ impl Worker {
         while let Some(ended) = self.attempts.join_next_with_id().await {
             // Those that came to their end all the same need no release.
             if let Ok((id, _)) = ended {
-                self.leases.remove(&id);
+                self.cases.remove(&id);
             }
         }
-        for (leased, _) in self.leases.into_values() {
+        for Case { leased, .. } in self.cases.into_values() {
             if let Err(cause) = self.context.store.release(&leased).await {
                 warn!(delivery = %leased.delivery.id, "could not give a lease back: {cause}");
             }
@@ -233,27 +275,12 @@ impl Worker {
     }
 }
 
-async fn attempt(
-    context: Context,
-    destination: Arc<Destination>,
-    leased: Arc<Leased>,
-    mut turn: Stack,
-    until: Timestamp,
-) -> Option<Timestamp> {
-    let under_way = UnderWay::begin(&context.metrics, &destination.name);
-    let tried = turn.call(leased.clone()).await;
+async fn attempt(context: Context, case: Case, mut turn: Stack) -> Option<Timestamp> {
+    let under_way = UnderWay::begin(&context.metrics, &case.destination.name);
+    let tried = turn.call(case.leased.clone()).await;
     drop(under_way);
-    let tried = tried.unwrap_or_else(|_| broken(&destination, &leased, context.clock.now()));
-    context.conclude(&destination, &leased, until, tried).await
-}
-
-fn next_look(now: Timestamp, due: Option<Timestamp>) -> Timestamp {
-    let look = after(now, LOOK);
-    match due {
-        Some(due) if due > now => due.min(look),
-        Some(_) => after(now, BREATH),
-        None => look,
-    }
+    let tried = tried.unwrap_or_else(|_| broken(&case.destination, &case.leased, context.clock.now()));
+    context.conclude(&case, tried).await
 }
 
 fn back_off(troubles: u32) -> Duration {

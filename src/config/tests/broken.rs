@@ -255,6 +255,31 @@ fn headers_methods_and_tls_of_destinations() {
 }
 
 #[test]
+fn when_a_receiver_is_left_alone() {
+    assert_eq!(
+        destination("sign: none, breaker: true"),
+        "`destinations.a.breaker` must be `off`, or a mapping such as `{ failures: 70%, of: 10, within: 30s, open: 30s }`, this is `true`"
+    );
+    assert_eq!(
+        destination("sign: none, breaker: { failures: 70 }"),
+        "`destinations.a.breaker.failures` must be a share such as `70%`, this is `70`\n  help: the sign is missing: write `70%`"
+    );
+    assert_eq!(
+        destination("sign: none, breaker: { failures: 0% }"),
+        "`destinations.a.breaker.failures` must be a share such as `70%`, this is `0%`\n  help: it is more than 0% and at most 100%"
+    );
+    assert_eq!(
+        destination("sign: none, breaker: { off: 1 }"),
+        "unknown key `destinations.a.breaker.off`\n  help: did you mean `of`?"
+    );
+    assert_eq!(
+        destination("sign: none, pause_after: 5"),
+        "`destinations.a.pause_after` must be a duration such as `5d`, or `off`, this is `5`\n  help: a unit is missing: write `5s` for seconds"
+    );
+    assert_eq!(destination("sign: none, breaker: off, pause_after: off"), "");
+}
+
+#[test]
 fn routes_refer_to_what_is_there() {
     assert_eq!(
         route("name: r, to: [axw]"),
@@ -371,7 +396,7 @@ proptest! {
     fn reading_never_panics_on_any_value_of_any_key(
         key in prop::sample::select(vec![
             "listen", "token", "state", "sources", "routes", "adapter", "secrets", "sign", "scheme", "url", "headers",
-            "retry", "coalesce", "by", "quiet", "max_events", "on_newer", "when", "to", "from", "kinds", "tls", "allow", "over", "header", "base_path", "rate", "script",
+            "retry", "coalesce", "by", "quiet", "max_events", "on_newer", "breaker", "pause_after", "when", "to", "from", "kinds", "tls", "allow", "over", "header", "base_path", "rate", "script",
         ]),
         value in "([ -~]|[{}\\[\\]:,$'\"*!]|é){0,30}",
     ) {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Rate, State};
+use crate::config::{Breaker, Rate, State};
 use crate::format::Format;
 use crate::model::By;
 use crate::schedule::Schedule;
@@ -43,6 +43,8 @@ fn a_destination_has_the_documented_defaults() {
     assert_eq!(a.retry, Schedule::default());
     assert!(a.ordered && a.tls.verify);
     assert_eq!((a.in_flight, a.rate, a.supersede), (16, None, false));
+    let breaker = Breaker { failures: 0.7, of: 10, within: 30 * SECOND, open: 30 * SECOND };
+    assert_eq!((a.breaker, a.pause_after), (Some(breaker), Some(5 * 24 * 3600 * SECOND)));
 }
 
 #[test]
@@ -84,6 +86,9 @@ fn every_key_reaches_its_field() {
     assert!(!awx.ordered && !awx.tls.verify && awx.tls.client.is_some());
     assert_eq!(slack.sign.scheme, Scheme::None);
     assert!(!awx.supersede && slack.supersede);
+    let breaker = Breaker { failures: 0.5, of: 4, within: 60 * SECOND, open: 10 * SECOND };
+    assert_eq!((awx.breaker, awx.pause_after), (Some(breaker), Some(2 * 24 * 3600 * SECOND)));
+    assert_eq!((slack.breaker, slack.pause_after), (None, None));
 
     assert_eq!(config.routes[0].script.as_ref().map(|(_, file)| file.as_str()), Some("scripts/one.rhai"));
     assert_eq!(config.routes[1].to[0].1, "slack");

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use crate::model::{Attempt, Delivery, DeliveryId, Final, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 use crate::store::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
-    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, ReceiptFilter, ReceiptSummary,
-    Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
+    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Paused, ReceiptFilter,
+    ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
 
 /// One delivery and what became of it.
@@ -25,6 +25,12 @@ pub struct Row {
     pub released: u32,
 }
 
+impl Row {
+    fn is_retry(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Double {
     rows: Mutex<Vec<Row>>,
@@ -32,7 +38,12 @@ pub struct Double {
     changed: Notify,
     /// So many calls from now on are `Unavailable`.
     pub broken: Mutex<u32>,
+    /// So many pauses from now on are.
+    pub unpausable: Mutex<u32>,
     pub claims: Mutex<Vec<Claim>>,
+    conditions: Mutex<Vec<Condition>>,
+    /// What was noted as trouble, by destination.
+    pub troubles: Mutex<Vec<(String, String)>>,
 }
 
 impl Double {
@@ -65,17 +76,26 @@ impl Double {
         found.unwrap_or_else(|_| panic!("not {what}: {:#?}", self.rows()))
     }
 
-    fn trouble(&self) -> Result<(), StoreError> {
-        let mut broken = self.broken.lock().unwrap();
-        if *broken == 0 {
-            return Ok(());
+    /// What is known of a destination.
+    pub fn condition(&self, destination: &str) -> Condition {
+        let known = self.conditions.lock().unwrap();
+        known.iter().find(|known| known.destination == destination).cloned().unwrap_or_default()
+    }
+
+    pub fn change<T>(&self, destination: &str, change: impl FnOnce(&mut Condition) -> T) -> T {
+        let mut known = self.conditions.lock().unwrap();
+        if known.iter().all(|known| known.destination != destination) {
+            known.push(Condition { destination: destination.to_owned(), ..Condition::default() });
         }
-        *broken -= 1;
-        Err(StoreError::Unavailable("the disk is full".to_owned()))
+        change(known.iter_mut().find(|known| known.destination == destination).unwrap())
+    }
+
+    fn fail(&self) -> Result<(), StoreError> {
+        count_down(&self.broken)
     }
 
     fn write(&self, lease: &Leased, change: impl FnOnce(&mut Row)) -> Result<(), StoreError> {
-        self.trouble()?;
+        self.fail()?;
         let mut rows = self.rows();
         let row = rows.iter_mut().find(|row| row.delivery.id == lease.delivery.id).unwrap();
         if row.lease.map(|(token, _)| token) != Some(lease.token) {
@@ -99,10 +119,15 @@ impl Store for Double {
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
         self.claims.lock().unwrap().push(claim.clone());
         self.changed.notify_waiters();
-        self.trouble()?;
-        let mut lanes = Vec::new();
-        let mut claimed = Claimed::default();
-        for row in self.rows().iter_mut().filter(|row| row.end.is_none()) {
+        self.fail()?;
+        let condition = self.condition(&claim.destination);
+        let mut claimed = Claimed { failing_since: condition.failing_since, ..Claimed::default() };
+        if condition.paused.is_some() {
+            return Ok(claimed);
+        }
+        let (mut lanes, mut fresh, mut retries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut rows = self.rows();
+        for (place, row) in rows.iter_mut().enumerate().filter(|(_, row)| row.end.is_none()) {
             if row.delivery.destination != claim.destination || lanes.contains(&row.delivery.lane) {
                 continue;
             }
@@ -112,11 +137,20 @@ impl Store for Double {
             if row.lease.is_some_and(|(_, until)| until > claim.now) {
                 continue;
             }
-            if row.due > claim.now || claimed.leased.len() == claim.limit {
+            if row.due > claim.now {
                 claimed.next_due = Some(claimed.next_due.map_or(row.due, |due| due.min(row.due)));
-                continue;
+            } else if row.is_retry() {
+                retries.push(place);
+            } else {
+                fresh.push(place);
             }
-            let token = fastrand::u64(..);
+        }
+        let (fresh, retries, left) = shared_out(&claim, &fresh, &retries);
+        if left {
+            claimed.next_due = Some(claim.now);
+        }
+        for place in fresh.iter().chain(&retries) {
+            let (row, token) = (&mut rows[*place], fastrand::u64(..));
             row.lease = Some((token, claim.now + claim.lease));
             let tries = u32::try_from(row.attempts.len()).unwrap();
             claimed.leased.push(Leased { delivery: row.delivery.clone(), attempts: tries, tries, token });
@@ -129,8 +163,13 @@ impl Store for Double {
         lease: &Leased,
         attempt: Attempt,
         settlement: Settlement,
-        _now: Timestamp,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
+        let failed = attempt.class.is_some();
+        self.change(&lease.delivery.destination, |condition| match failed {
+            true => drop(condition.failing_since.get_or_insert(now)),
+            false => (condition.failing_since, condition.troubled_since) = (None, None),
+        });
         self.write(lease, |row| {
             row.attempts.push(attempt);
             match settlement {
@@ -230,20 +269,40 @@ impl Store for Double {
         absent()
     }
 
-    async fn pause(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        absent()
+    async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let written = count_down(&self.unpausable);
+        self.changed.notify_waiters();
+        written?;
+        let paused = self.change(destination, |condition| {
+            condition.troubled_since.get_or_insert(now);
+            let paused = Paused { since: now, reason: reason.to_owned() };
+            condition.paused.is_none().then(|| condition.paused = Some(paused)).is_some()
+        });
+        self.changed.notify_waiters();
+        Ok(paused)
     }
 
-    async fn resume(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        absent()
+    async fn resume(&self, destination: &str, _: Timestamp) -> Result<bool, StoreError> {
+        let resumed = self.change(destination, |condition| {
+            condition.failing_since = None;
+            condition.paused.take().is_some()
+        });
+        self.bell(destination).notify_one();
+        Ok(resumed)
     }
 
-    async fn trouble(&self, _: &str, _: &str, _: Timestamp) -> Result<bool, StoreError> {
-        absent()
+    async fn trouble(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.fail()?;
+        self.troubles.lock().unwrap().push((destination.to_owned(), reason.to_owned()));
+        self.changed.notify_waiters();
+        Ok(self.change(destination, |condition| {
+            condition.troubled_since.is_none().then(|| condition.troubled_since = Some(now)).is_some()
+        }))
     }
 
     async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
-        absent()
+        self.fail()?;
+        Ok(self.conditions.lock().unwrap().clone())
     }
 
     async fn notices(&self, _: usize) -> Result<Vec<Notice>, StoreError> {
@@ -255,6 +314,28 @@ impl Store for Double {
     }
 
     async fn close(&self) {}
+}
+
+fn count_down(left: &Mutex<u32>) -> Result<(), StoreError> {
+    let mut left = left.lock().unwrap();
+    if *left == 0 {
+        return Ok(());
+    }
+    *left -= 1;
+    Err(StoreError::Unavailable("the disk is full".to_owned()))
+}
+
+/// Which of the due ones are leased, and whether some are left.
+fn shared_out(claim: &Claim, fresh: &[usize], retries: &[usize]) -> (Vec<usize>, Vec<usize>, bool) {
+    let may = retries.len().min(claim.retries).min(claim.limit);
+    let half = match claim.limit {
+        1 => usize::from(fastrand::bool()),
+        limit => limit / 2,
+    };
+    let retried = may.min(half.max(claim.limit.saturating_sub(fresh.len())));
+    let first = fresh.len().min(claim.limit - retried);
+    let left = retried < retries.len() || first < fresh.len();
+    (fresh[..first].to_vec(), retries[..retried].to_vec(), left)
 }
 
 fn absent<T>() -> Result<T, StoreError> {

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::config::{self, Config, Destination};
-use crate::model::{Delivery, DeliveryId, EventId, ReceiptId, Timestamp};
+use crate::model::{Attempt, Delivery, DeliveryId, EventId, FailureClass, ReceiptId, Timestamp};
+use crate::outbound::classify::Failure;
 use crate::rules::Rules;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
@@ -58,6 +60,39 @@ pub fn headers(pairs: &[(&str, &str)]) -> Vec<(http::HeaderName, Secret)> {
 
 pub fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What a future is ready with when it is asked once.
+pub fn at_once<T>(mut future: std::pin::Pin<Box<dyn Future<Output = T> + Send>>) -> Option<T> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+/// An attempt that was answered with this status.
+pub fn answered(status: u16) -> Attempt {
+    let failure = Failure::of_status(status, None);
+    let blank = failed(FailureClass::Http4xx);
+    let (class, error) = failure.map(|failure| (failure.class, failure.error)).unzip();
+    Attempt { status: Some(status), class, error, ..blank }
+}
+
+/// An attempt that no answer ended.
+pub fn failed(class: FailureClass) -> Attempt {
+    Attempt {
+        number: 1,
+        at: start(),
+        duration_ms: 1,
+        url: "http://sink.example/".to_owned(),
+        method: "POST".to_owned(),
+        request_headers: Vec::new(),
+        status: None,
+        response_excerpt: None,
+        class: Some(class),
+        error: Some("it failed".to_owned()),
+        remedy: None,
+    }
 }
 
 /// For the destination `sink`; an empty lane is none.

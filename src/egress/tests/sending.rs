@@ -9,6 +9,7 @@ use super::fixture;
 use super::receiver::{OK, Receiver, Reply};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{Destination, Rate};
+use crate::egress::health::Health;
 use crate::egress::limit::Pool;
 use crate::egress::record::Tried;
 use crate::egress::{Guard, Plan, Stack, stack};
@@ -23,7 +24,8 @@ pub fn stack_of(destination: Arc<Destination>, allow: &[&str]) -> (Stack, Arc<Ma
     let guard = Arc::new(Guard { allow, deny: Vec::new(), listed_only: destination.url.origin().is_none() });
     let plan = Plan { destination, guard, pool: Pool::new(256, 1) };
     let shared: Arc<dyn Clock> = clock.clone();
-    (stack(&plan, &shared), clock)
+    let health = Health::new(&plan.destination, &shared, &Arc::default());
+    (stack(&plan, &health, &shared), clock)
 }
 
 pub async fn send(stack: &Stack, delivery: Delivery, attempts: u32) -> Tried {
