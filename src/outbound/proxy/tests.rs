@@ -1,0 +1,1 @@
+//! Handshakes, byte by byte, and what is judged before them.
