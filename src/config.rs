@@ -47,6 +47,7 @@ use crate::template::Text;
 use crate::yaml::{At, Node};
 
 pub use self::proxy::Bypass;
+pub use self::tls::NOT_VERIFIED;
 pub use crate::rate::Rate;
 pub use schema::schema;
 

@@ -4,6 +4,9 @@ use super::context::Context;
 use super::{Auth, Target, Tls, TlsVersion};
 use crate::yaml::{At, Reader};
 
+/// What `verify: false` means, for whoever looks at it.
+pub const NOT_VERIFIED: &str = "certificates are not verified: whoever answers there is believed";
+
 /// What `tls:` says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Given {
