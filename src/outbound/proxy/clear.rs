@@ -93,7 +93,7 @@ impl Guard {
         Ok(found.into_iter().map(|socket| socket.ip()).collect())
     }
 
-    fn judged(&self, host: &str, found: Vec<IpAddr>, told: Told) -> Result<Vec<IpAddr>, BoxError> {
+    pub(super) fn judged(&self, host: &str, found: Vec<IpAddr>, told: Told) -> Result<Vec<IpAddr>, BoxError> {
         let judge = |address: &IpAddr| {
             let refused = |why| Refused { host: host.to_owned(), address: *address, why };
             self.check(*address).map_err(refused)
