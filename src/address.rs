@@ -83,6 +83,11 @@ pub fn check_listed(address: IpAddr, allow: &[IpNet], deny: &[IpNet]) -> Result<
     find(allow, address).map(|_| ()).ok_or(Why::NotListed)
 }
 
+/// Whether an address is reached over the public network.
+pub fn is_public(address: IpAddr) -> bool {
+    check(address, &[], &[]).is_ok()
+}
+
 fn find(ranges: &[IpNet], address: IpAddr) -> Option<IpNet> {
     let inner = carried(address).unwrap_or(address);
     ranges.iter().find(|range| range.contains(&address) || range.contains(&inner)).copied()

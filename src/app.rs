@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, State};
+use crate::config::{self, Config, State};
 use crate::egress::Egress;
 use crate::errands::{self, Errands};
 use crate::ingress::{self, Draining};
@@ -211,11 +211,15 @@ fn warn_of(rules: &Rules) {
     for source in rules.config.sources.iter().filter(|source| source.open) {
         tracing::warn!(source = source.name, "this source is open: anybody who reaches it may send");
     }
-    for destination in rules.config.destinations.iter().filter(|destination| !destination.tls.verify) {
-        tracing::warn!(
-            destination = destination.name,
-            "TLS certificates of this destination are not verified"
-        );
+    for destination in &rules.config.destinations {
+        let name = &destination.name;
+        if !destination.tls.verify {
+            tracing::warn!(destination = name, "{}", config::NOT_VERIFIED);
+        }
+        let plain = destination.url.origin().is_some_and(|url| url.scheme_str() == Some("http"));
+        if plain && destination.auth.is_some() {
+            tracing::warn!(destination = name, "its auth leaves unencrypted, as its url is http");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! `rules` compiles them.
 
 mod admin;
+mod auth;
 mod breaker;
 mod coalesce;
 mod context;
@@ -16,6 +17,7 @@ mod layer;
 mod loop_guard;
 mod name;
 mod preset;
+mod proxy;
 mod read;
 mod route;
 mod schema;
@@ -46,6 +48,8 @@ use crate::signature::{Scheme, Signer};
 use crate::template::Text;
 use crate::yaml::{At, Node};
 
+pub use self::proxy::Bypass;
+pub use self::tls::NOT_VERIFIED;
 pub use crate::rate::Rate;
 pub use schema::schema;
 
@@ -126,16 +130,31 @@ pub struct Egress {
 /// A forward proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// `http`, `https`, `socks5` or `socks5h`; no credentials in it.
-    pub url: http::Uri,
+    pub kind: ProxyKind,
+    /// Host and port.
+    pub authority: http::uri::Authority,
+    /// User and password.
     pub credentials: Option<(String, Secret)>,
-    /// Hosts, domains (with a leading dot), addresses and networks that are reached directly.
-    pub no_proxy: Vec<String>,
+    /// What is reached directly.
+    pub no_proxy: Vec<Bypass>,
     /// The authority of an `https` proxy, in place of the platform's roots.
     pub ca: Option<PathBuf>,
     /// Names that this machine cannot resolve are left to the proxy. Else they are refused, as
     /// nobody could say which address would be reached.
     pub resolves: bool,
+}
+
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// Requests to `http` URLs as they are, tunnels (CONNECT) for `https`.
+    Http,
+    /// The same over TLS.
+    Https,
+    /// SOCKS 5 that is told addresses.
+    Socks5,
+    /// SOCKS 5 that is told names.
+    Socks5h,
 }
 
 /// How changes that go round in circles are stopped.

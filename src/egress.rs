@@ -98,20 +98,21 @@ fn stack(plan: &Plan, health: &Health, clock: &Arc<dyn Clock>) -> Stack {
             move |inner| Guarded { inner, guard: guard.clone() }
         })
         // Pooled connections; redirects are not followed.
-        .service(Client::new(way(destination, guard)));
+        .service(Client::new(way(destination, guard, clock.clone())));
     BoxCloneService::new(stack)
 }
 
 /// How long the body of an answer may take once the status is known.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
-fn way(destination: &Destination, guard: Arc<Guard>) -> Way {
+fn way(destination: &Destination, guard: Arc<Guard>, clock: Arc<dyn Clock>) -> Way {
     Way {
         guard,
         tls: destination.tls.clone(),
         secure: destination.url.may_be_https(),
         proxy: destination.proxy.clone(),
         auth: destination.auth.clone(),
+        clock,
         timeout: destination.timeout,
         connect_timeout: destination.connect_timeout.min(destination.timeout),
         idle: destination.in_flight,
@@ -125,7 +126,8 @@ impl Plan {
     /// under the same name, so a destination that names any gets a new stack.
     fn keeps_stack_of(&self, other: &Self) -> bool {
         let (a, b) = (&self.destination, &other.destination);
-        let no_files = |d: &Destination| d.tls.ca.is_none() && d.tls.client.is_none();
+        let proxy_file = |d: &Destination| d.proxy.as_ref().is_some_and(|proxy| proxy.ca.is_some());
+        let no_files = |d: &Destination| d.tls.ca.is_none() && d.tls.client.is_none() && !proxy_file(d);
         Arc::ptr_eq(&self.pool, &other.pool)
             && self.guard == other.guard
             && no_files(a)

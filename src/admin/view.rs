@@ -108,9 +108,19 @@ pub fn destination(destination: &config::Destination, pending: u64) -> Value {
         "sign": destination.sign.scheme.name(),
         "ordered": destination.ordered,
         "in_flight": destination.in_flight,
-        "tls_verify": destination.tls.verify,
+        "tls": tls(&destination.tls),
+        "proxy": destination.proxy.as_ref().map(ToString::to_string),
+        "auth": destination.auth.as_ref().map(config::Auth::name),
         "pending": pending,
     })
+}
+
+fn tls(tls: &config::Tls) -> Value {
+    let mut view = json!({ "verify": tls.verify });
+    if !tls.verify {
+        view["warning"] = json!(config::NOT_VERIFIED);
+    }
+    view
 }
 
 /// Appends what is counted in the store to the exposition, before its end marker.

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::expand::Expansion;
 use super::layer::Layer;
 use super::preset::Presets;
-use super::{Breaker, Destination, Egress, name, sign, target};
+use super::{Breaker, Destination, Egress, name, proxy, sign, target};
 use crate::format::Format;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
@@ -31,6 +31,7 @@ pub(super) fn read(
     let r = &mut reader;
     let preset = presets.of(r, cx);
     let own = Layer::read(r, cx);
+    let proxy = proxy::read(r, egress.proxy.as_ref(), cx);
     let has_url = node.get("url").is_some_and(|node| node.value != Value::Null);
     // Of a preset that is wrong or not known, it is not known whether it has a URL.
     let may_have_url = preset.as_ref().map_or(true, |preset| preset.layer.url.is_some());
@@ -39,6 +40,8 @@ pub(super) fn read(
     }
     let reported_empty = sign::reported_empty(r);
     let path = r.path_of("sign");
+    let auth_path = r.path_of("auth");
+    let auth_at = node.get("auth").map_or(key.at, |node| node.at);
     reader.finish(cx.problems);
     let unread = preset.is_err();
     let preset = preset.unwrap_or_default();
@@ -49,8 +52,12 @@ pub(super) fn read(
     let (ordered, supersede) = order(&format!("destinations.{}", key.name), key, node, &layer, cx);
     let sign = signer(&path, key.at, layer.sign, format, reported, cx);
     let named = name::check("destination", key.at, &key.name, cx);
+    let target = layer.url.as_ref().map(|url| &url.target);
+    let auth = layer.auth.and_then(|auth| auth.complete((&auth_path, auth_at), target, egress, cx));
     let url = layer.url?;
     target::reachable(&url, egress, cx);
+    let tls = layer.tls.unwrap_or_default();
+    tls.check(&url.target, auth.as_ref(), cx);
     Some(Destination {
         name: named.then(|| key.name.clone())?,
         at: key.at,
@@ -75,9 +82,9 @@ pub(super) fn read(
         rate: layer.rate,
         breaker: layer.breaker.unwrap_or_else(|| Some(Breaker::default())),
         pause_after: layer.pause_after.unwrap_or(Some(PAUSE_AFTER)),
-        auth: None,
-        proxy: egress.proxy.clone(),
-        tls: layer.tls.unwrap_or_default(),
+        auth,
+        proxy,
+        tls: tls.tls,
     })
 }
 

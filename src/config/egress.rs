@@ -1,7 +1,8 @@
-//! The section `egress:`: which addresses deliveries may reach, and how many leave at once.
+//! The section `egress:`: which addresses deliveries may reach, by which proxy, and how many leave
+//! at once.
 
-use super::Egress;
 use super::context::Context;
+use super::{Egress, proxy};
 use crate::units::{self, NETWORK};
 use crate::yaml::Reader;
 
@@ -18,9 +19,8 @@ pub(super) fn read(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Egress {
         allow: cx.values(r, "allow", NETWORK, units::network).unwrap_or_default(),
         deny: cx.values(r, "deny", NETWORK, units::network).unwrap_or_default(),
         in_flight: cx.count(r, "in_flight", 1..=65_536).unwrap_or(Egress::default().in_flight),
-        proxy: None,
+        proxy: proxy::read(r, None, cx),
     };
-    cx.unsupported(r, "proxy");
     reader.finish(cx.problems);
     egress
 }

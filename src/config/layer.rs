@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method};
 
 use super::context::Context;
 use super::sign::Sign;
 use super::target::Given;
-use super::{Breaker, Tls, breaker, headers, sign, source, target, tls};
+use super::{Breaker, auth, breaker, headers, sign, source, target, tls};
 use crate::format::{Format, Kinds};
 use crate::rate::Rate;
 use crate::secret::{self, Secret};
@@ -48,11 +48,13 @@ pub(super) struct Layer {
     pub breaker: Option<Option<Breaker>>,
     /// The same.
     pub pause_after: Option<Option<Duration>>,
-    pub tls: Option<Tls>,
+    pub auth: Option<auth::Given>,
+    pub tls: Option<tls::Given>,
 }
 
 impl Layer {
     pub fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Self {
+        let headers = headers::read(r, cx);
         let mut layer = Self {
             url: target::read(r, cx),
             url_secret: cx.flag(r, "url_secret"),
@@ -61,7 +63,8 @@ impl Layer {
             sign: sign::read(r, cx),
             method: cx.value(r, "method", "one of POST, PUT, PATCH, DELETE, GET", method),
             content_type: cx.value(r, "content_type", "a media type such as application/json", media_type),
-            headers: headers::read(r, cx),
+            auth: auth::read(r, &headers, cx),
+            headers,
             headers_template: template(r, "headers_template", cx),
             fixed_headers: Vec::new(),
             body_template: template(r, "body_template", cx),
@@ -110,6 +113,13 @@ impl Layer {
         }
         let mut headers = below.headers;
         headers.retain(|(name, _)| self.headers.iter().all(|(own, _)| own != name));
+        // Who one is, too, has one place: whatever says it here replaces what says it below.
+        let mut proof = below.auth;
+        if self.auth.is_some() {
+            headers.retain(|(name, _)| *name != AUTHORIZATION);
+        } else if self.headers.iter().any(|(name, _)| *name == AUTHORIZATION) {
+            proof = None;
+        }
         headers.extend(self.headers);
         let mut secrets = below.secrets;
         secrets.extend(self.secrets);
@@ -135,6 +145,7 @@ impl Layer {
             rate: self.rate.or(below.rate),
             breaker: self.breaker.or(below.breaker),
             pause_after: self.pause_after.or(below.pause_after),
+            auth: auth::over(self.auth, proof),
             tls: self.tls.or(below.tls),
         }
     }

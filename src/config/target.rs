@@ -24,14 +24,32 @@ pub(super) struct Given {
 pub(super) fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Given> {
     let path = r.path_of("url");
     let (at, text) = cx.text(r, "url")?;
-    // URLs are not quoted in messages: many hold a token in their path.
     let lines = r.node("url").map(|node| node.lines.clone()).unwrap_or_default();
-    match parse(Text { file: cx.file.to_owned(), at, lines, key: path.clone(), text }) {
+    let target = parse(Text { file: cx.file.to_owned(), at, lines, key: path.clone(), text });
+    given(&path, at, target, cx)
+}
+
+/// Reads a URL that is no template.
+pub(super) fn read_fixed(r: &mut Reader<'_>, key: &'static str, cx: &mut Context<'_>) -> Option<Given> {
+    let path = r.path_of(key);
+    let (at, text) = cx.text(r, key)?;
+    given(&path, at, fixed(&text).map(Target::Fixed), cx)
+}
+
+/// URLs are not quoted in messages: many hold a token in their path.
+fn given(path: &str, at: At, target: Result<Target, Wrong>, cx: &mut Context<'_>) -> Option<Given> {
+    match target {
         Ok(target) => Some(Given { target, file: cx.file.to_owned(), at }),
         Err((message, help)) => {
             cx.problem(at, format!("`{path}` {message}"), help);
             None
         }
+    }
+}
+
+impl Given {
+    pub fn at(&self) -> At {
+        self.at
     }
 }
 
@@ -59,7 +77,7 @@ fn fixed(text: &str) -> Result<Uri, Wrong> {
     let uri: Uri = text.parse().map_err(|_| ("is no URL", "percent-encode spaces and other letters"))?;
     let authority = uri.authority().ok_or(wrong)?;
     if authority.as_str().contains('@') {
-        return Err(("holds a user name", "send credentials in `headers: { Authorization: … }`"));
+        return Err(("holds a user name", "send credentials by `auth: { basic: { user: …, password: … } }`"));
     }
     let host = authority.host();
     let port = authority.as_str().strip_prefix(host).unwrap_or_default();

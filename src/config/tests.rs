@@ -4,6 +4,7 @@ mod broken;
 mod expansion;
 mod presets;
 mod values;
+mod ways;
 
 use std::collections::HashMap;
 

@@ -1,7 +1,10 @@
 //! What a receiver says back, without the credentials it was sent.
 
-use crate::config::{Destination, Target};
-use crate::secret::REDACTED;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::config::{Auth, Destination, Target};
+use crate::secret::{REDACTED, Secret};
 
 use super::target::Place;
 
@@ -27,16 +30,31 @@ fn words(destination: &Destination) -> Vec<String> {
     // `Bearer abc`: the credential alone is as secret as the whole value.
     let parts = headers.flat_map(str::split_whitespace).filter(|word| word.len() >= SHORTEST_WORD);
     let tokens = destination.sign.scheme.token_header().map(|_| &destination.sign.secrets);
-    let tokens = tokens.into_iter().flatten().chain(destination.secrets.values());
-    let secrets = tokens.map(crate::secret::Secret::expose).filter(|word| word.len() >= SHORTEST_SECRET);
+    let tokens = tokens.into_iter().flatten().chain(destination.secrets.values()).chain(proof(destination));
+    let secrets = tokens.map(Secret::expose).filter(|word| word.len() >= SHORTEST_SECRET);
     let mut words: Vec<String> = parts.map(str::to_owned).collect();
     for secret in secrets {
         words.extend([Place::Text, Place::Json, Place::Url].map(|place| place.written(secret)));
     }
+    words.extend(basic(destination));
     words.extend(secret_path(destination));
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     words.dedup();
     words
+}
+
+/// What proves who sends. The client itself hides the tokens it fetched.
+fn proof(destination: &Destination) -> Option<&Secret> {
+    match destination.auth.as_ref()? {
+        Auth::Basic { password: secret, .. } | Auth::Bearer(secret) => Some(secret),
+        Auth::OAuth2(client) => Some(&client.client_secret),
+    }
+}
+
+/// User and password as they are sent.
+fn basic(destination: &Destination) -> Option<String> {
+    let Some(Auth::Basic { user, password }) = &destination.auth else { return None };
+    Some(BASE64_STANDARD.encode(format!("{user}:{}", password.expose())))
 }
 
 /// Path and query of a URL that is a secret as a whole.
@@ -52,7 +70,6 @@ mod tests {
 
     use super::*;
     use crate::egress::tests::fixture;
-    use crate::secret::Secret;
     use crate::signature::Scheme;
 
     #[test]
@@ -68,5 +85,15 @@ mod tests {
         let hidden = hidden(said, &destination);
         assert_eq!(hidden.matches(REDACTED).count(), 6, "{hidden}");
         assert!(hidden.contains(" short ") && hidden.ends_with(" fine"), "{hidden}");
+    }
+
+    #[test]
+    fn a_password_is_hidden_as_it_is_and_as_it_is_sent() {
+        let destination = fixture::destination("https://a.example/", |destination| {
+            let password = Secret::new("open sesame");
+            destination.auth = Some(Auth::Basic { user: "ann".to_owned(), password });
+        });
+        let hidden = hidden("open sesame YW5uOm9wZW4gc2VzYW1l open%20sesame fine", &destination);
+        assert_eq!(hidden, "[redacted] [redacted] [redacted] fine");
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
 use http_body_util::Full;
 use tower::{BoxError, Service};
@@ -56,7 +56,7 @@ pub fn preview(destination: &Destination, delivery: &Delivery, now: Timestamp) -
     Ok(Preview {
         method: destination.method.to_string(),
         url: target::shown(destination, delivery),
-        headers: shown_headers(request.headers()),
+        headers: shown_headers(destination, request.headers()),
         body: target::shown_body(delivery),
     })
 }
@@ -94,7 +94,7 @@ where
     fn call(&mut self, outgoing: Outgoing) -> Self::Future {
         match build(&self.destination, &outgoing.leased.delivery, self.clock.now()) {
             Ok(request) => {
-                outgoing.shown.get_or_init(|| shown_headers(request.headers()));
+                outgoing.shown.get_or_init(|| shown_headers(&self.destination, request.headers()));
                 Box::pin(self.inner.call(request))
             }
             Err(unusable) => Box::pin(async move { Err(unusable.into()) }),
@@ -195,18 +195,26 @@ fn host_of(url: &Uri) -> Option<HeaderValue> {
     }
 }
 
-/// As they may be shown to an operator.
-fn shown_headers(headers: &HeaderMap) -> Vec<(String, String)> {
+/// As they may be shown to an operator. What `auth` adds, or puts in place of another value, is
+/// added by the client; it is named here all the same.
+fn shown_headers(destination: &Destination, headers: &HeaderMap) -> Vec<(String, String)> {
     let show = |value: &HeaderValue| match value.is_sensitive() {
         true => REDACTED.to_owned(),
         false => String::from_utf8_lossy(value.as_bytes()).into_owned(),
     };
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), show(value))).collect()
+    let replaced = |name: &HeaderName| destination.auth.is_some() && *name == AUTHORIZATION;
+    let own = headers.iter().filter(|(name, _)| !replaced(name));
+    let mut shown: Vec<_> = own.map(|(name, value)| (name.as_str().to_owned(), show(value))).collect();
+    if destination.auth.is_some() {
+        shown.push((AUTHORIZATION.as_str().to_owned(), REDACTED.to_owned()));
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Auth, OAuth2};
     use crate::egress::tests::fixture;
     use crate::signature::Scheme;
 
@@ -268,5 +276,30 @@ mod tests {
         let failure = failure.unwrap_err();
         assert_eq!(failure.class, crate::model::FailureClass::Config);
         assert!(failure.error.contains("authorization") && !failure.error.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_proof_is_shown_as_one_header_without_being_made() {
+        let url = "https://sso.example.org/token".parse().unwrap();
+        let secret = || crate::secret::Secret::new("hunter2");
+        for auth in [
+            Auth::Basic { user: "ann".to_owned(), password: secret() },
+            Auth::Bearer(secret()),
+            Auth::OAuth2(OAuth2 {
+                token_url: url,
+                client_id: "gateway".to_owned(),
+                client_secret: secret(),
+                scope: None,
+                audience: None,
+                in_body: false,
+            }),
+        ] {
+            let destination = fixture::destination("https://example.org/", |d| d.auth = Some(auth.clone()));
+            let mut delivery = fixture::delivery("lane", b"{}");
+            delivery.headers = fixture::texts(&[("Authorization", "from a script")]);
+            let preview = preview(&destination, &delivery, Timestamp::UNIX_EPOCH).unwrap();
+            assert_eq!(header(&preview, "authorization"), [REDACTED]);
+            assert!(!format!("{preview:?}").contains("hunter2"));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The way out against real sockets on loopback. Only the store is a double.
 
+mod auth;
 mod breaker;
 mod double;
 pub(super) mod fixture;

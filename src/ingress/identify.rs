@@ -15,6 +15,7 @@ use tower::{BoxError, Layer, Service};
 use super::rate::Buckets;
 use super::{Shared, front, linger};
 use crate::model::Timestamp;
+use crate::percent;
 use crate::reply::Rejection;
 use crate::rules::{Rules, Source};
 
@@ -153,25 +154,7 @@ fn segments(path: &str, base: &str) -> Option<(String, Option<String>)> {
         return None;
     }
     let token = token.filter(|token| !token.is_empty());
-    Some((decode(name)?, token.map(decode).unwrap_or_default()))
-}
-
-fn decode(segment: &str) -> Option<String> {
-    if !segment.contains('%') {
-        return Some(segment.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let (high, low) = (digit()?, digit()?);
-        bytes.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(bytes).ok()
+    Some((percent::decode(name)?, token.map(percent::decode).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -2,14 +2,15 @@
 //!
 //! Judged twice, and never before connecting: [`Guarded`] judges addresses that a URL names
 //! literally, [`Resolver`] those that a name resolves to, so that a name which changes its
-//! address between two looks (DNS rebinding) gains nothing.
+//! address between two looks (DNS rebinding) gains nothing. Where a proxy connects instead, its
+//! targets are judged before it hears of them (`proxy/clear.rs`).
 
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,10 +18,11 @@ use std::vec;
 
 use http::{Request, Uri};
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use tower::{BoxError, Service};
 
 use super::classify::Unusable;
+use super::party::Party;
 use crate::address::{self, Why};
 
 /// The rules of the section `egress` about addresses.
@@ -49,13 +51,49 @@ pub struct Refused {
 pub struct Unresolved {
     host: String,
     cause: io::Error,
+    asked: Asked,
+}
+
+/// Why a name was looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    ToConnect,
+    /// To judge it before a proxy is told.
+    BeforeProxy,
+    /// The same, for a host that an event names.
+    BeforeProxyListed,
+}
+
+impl Unresolved {
+    fn new(host: &str, cause: io::Error) -> Self {
+        Self { host: host.to_owned(), cause, asked: Asked::ToConnect }
+    }
+
+    pub(super) fn before_proxy(self, listed_only: bool) -> Self {
+        let asked = if listed_only { Asked::BeforeProxyListed } else { Asked::BeforeProxy };
+        Self { asked, ..self }
+    }
+
+    /// One sentence: what to do about it.
+    pub(super) fn remedy(&self, party: Party) -> String {
+        let check = format!("check the host name in the {} and this machine's DNS", party.url());
+        match self.asked {
+            Asked::ToConnect => check,
+            Asked::BeforeProxy => {
+                format!("{check}, or leave such names to the proxy: `proxy: {{ url: …, resolve: proxy }}`")
+            }
+            Asked::BeforeProxyListed => {
+                format!("{check}: a host from an event is judged by its address, also before a proxy")
+            }
+        }
+    }
 }
 
 impl Refused {
     /// One sentence: what to do about it.
     pub fn remedy(&self) -> String {
         match self.why {
-            Why::Never(_) => "give the destination another address; no setting opens this one".to_owned(),
+            Why::Never(_) => "give the url another address; no setting opens this one".to_owned(),
             Why::Denied(range) => format!("take {range} off egress.deny if {} is meant", self.address),
             Why::NotAllowed(_) | Why::NotListed => {
                 format!("add {} (or its range) to egress.allow if it is meant", IpNet::from(self.address))
@@ -65,6 +103,16 @@ impl Refused {
 }
 
 impl Guard {
+    /// For the proxy that an operator typed: everything but what no setting opens.
+    pub(super) fn of_proxy() -> Self {
+        let everything = |address| match address {
+            IpAddr::V4(address) => IpNet::V4(Ipv4Net::new_assert(address, 0)),
+            IpAddr::V6(address) => IpNet::V6(Ipv6Net::new_assert(address, 0)),
+        };
+        let any = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+        Self { allow: any.map(everything).to_vec(), deny: Vec::new(), listed_only: false }
+    }
+
     /// Whether `address` may be connected to.
     pub fn check(&self, address: IpAddr) -> Result<(), Why> {
         let check = if self.listed_only { address::check_listed } else { address::check };
@@ -90,13 +138,13 @@ impl Guard {
     }
 
     /// Judges the scheme of a URL, and its host where that is a literal address.
-    fn check_url(&self, url: &Uri) -> Result<(), BoxError> {
+    pub(super) fn check_url(&self, url: &Uri) -> Result<(), BoxError> {
         if !matches!(url.scheme_str(), Some("http" | "https")) {
             let error = "the URL's scheme is neither http nor https";
-            return Err(Unusable::new(error, "give the destination an http:// or https:// URL").into());
+            return Err(Unusable::new(error, "write it with http:// or https://").into());
         }
         let Some(host) = url.host().filter(|host| !host.is_empty()) else {
-            return Err(Unusable::new("the URL names no host", "give the destination a whole URL").into());
+            return Err(Unusable::new("the URL names no host", "write the whole URL").into());
         };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let Ok(address) = bare.parse::<IpAddr>() else { return Ok(()) };
@@ -157,16 +205,27 @@ impl Service<Name> for Resolver {
     fn call(&mut self, name: Name) -> Self::Future {
         let guard = self.guard.clone();
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found = match GaiResolver::new().call(name).await {
-                Ok(found) => found.collect::<Vec<_>>(),
-                Err(cause) => return Err(Unresolved { host, cause }.into()),
-            };
-            if found.is_empty() {
-                let cause = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-                return Err(Unresolved { host, cause }.into());
-            }
-            Ok(guard.filter(&host, found)?.into_iter())
+            let found = resolve(name.clone()).await?;
+            Ok(guard.filter(name.as_str(), found)?.into_iter())
         })
+    }
+}
+
+/// The addresses of a host, one at least; their ports mean nothing.
+pub(super) async fn lookup(host: &str) -> Result<Vec<SocketAddr>, Unresolved> {
+    match host.parse::<Name>() {
+        Ok(name) => resolve(name).await,
+        Err(error) => Err(Unresolved::new(host, io::Error::other(error))),
+    }
+}
+
+async fn resolve(name: Name) -> Result<Vec<SocketAddr>, Unresolved> {
+    let host = name.as_str().to_owned();
+    match GaiResolver::new().call(name).await.map(Iterator::collect::<Vec<_>>) {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => {
+            Err(Unresolved::new(&host, io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+        }
+        Err(cause) => Err(Unresolved::new(&host, cause)),
     }
 }

@@ -1,4 +1,4 @@
-//! The TLS settings of one destination, as rustls wants them.
+//! TLS settings, as rustls wants them.
 //!
 //! Reads certificate files; opens no socket.
 
@@ -10,25 +10,27 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::version::TLS13;
 use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme, WantsVerifier,
+    ClientConfig, ConfigBuilder, DEFAULT_VERSIONS, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme, WantsVerifier,
 };
 
 use super::classify::Unusable;
-use crate::config::Tls;
+use crate::config::{Tls, TlsVersion};
 
-/// What a destination's connections are secured with. `tls.ca` stands in place of the
+/// What connections are secured with. `tls.ca` stands in place of the
 /// platform's roots, so that a private authority is trusted and nobody else.
 pub fn client_config(tls: &Tls) -> Result<ClientConfig, Unusable> {
     let provider = Arc::new(ring::default_provider());
-    let builder = versions(provider.clone())?;
+    let builder = versions(provider.clone(), tls.min_version)?;
     let builder = match (&tls.ca, tls.verify) {
         (_, false) => {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate { provider }))
         }
         (Some(file), true) => builder.with_root_certificates(authorities(file)?),
         (None, true) => builder.with_native_roots().map_err(|error| {
-            let remedy = "install the platform's CA certificates, or name a file in the destination's tls.ca";
+            let remedy = "install the platform's CA certificates, or name a file in tls.ca";
             Unusable::new(format!("could not load the platform's CA certificates: {error}"), remedy)
         })?,
     };
@@ -39,16 +41,23 @@ pub fn client_config(tls: &Tls) -> Result<ClientConfig, Unusable> {
     })
 }
 
-/// For destinations without TLS: trusts nobody, reads nothing.
+/// For ways without TLS: trusts nobody, reads nothing.
 pub fn bare() -> Result<ClientConfig, Unusable> {
-    Ok(versions(Arc::new(ring::default_provider()))?
+    Ok(versions(Arc::new(ring::default_provider()), TlsVersion::default())?
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth())
 }
 
-fn versions(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Unusable> {
+fn versions(
+    provider: Arc<CryptoProvider>,
+    oldest: TlsVersion,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Unusable> {
+    let versions = match oldest {
+        TlsVersion::Tls12 => DEFAULT_VERSIONS,
+        TlsVersion::Tls13 => &[&TLS13],
+    };
     ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| Unusable::new(format!("could not set up TLS: {error}"), "report this"))
 }
 
@@ -76,10 +85,7 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Unusable> {
 
 fn unreadable(file: &Path, cause: &dyn std::fmt::Display) -> Unusable {
     let text = format!("could not read {}: {cause}", file.display());
-    Unusable::new(
-        text,
-        "check the files named in the destination's tls section (PEM, readable by the gateway)",
-    )
+    Unusable::new(text, "check the files that the sections tls and proxy name (PEM, readable by the gateway)")
 }
 
 /// `tls.verify: false`: whoever answers is believed. The handshake's own signatures are still

@@ -99,7 +99,6 @@ fn what_later_versions_bring_is_not_silently_ignored() {
     for (text, path) in [
         ("state: redis://host:6379/0".to_owned(), "`state` in Redis"),
         ("state: redis+sentinel://host".to_owned(), "`state` in Redis"),
-        ("egress: { proxy: 'http://proxy:3128' }".to_owned(), "`egress.proxy`"),
         (
             "destinations: { a: { url: 'https://a.example', sign: { scheme: standard-webhooks-ed25519, secrets: [x] } } }".to_owned(),
             "`destinations.a.sign.scheme: standard-webhooks-ed25519`",
@@ -396,7 +395,8 @@ proptest! {
     fn reading_never_panics_on_any_value_of_any_key(
         key in prop::sample::select(vec![
             "listen", "token", "state", "sources", "routes", "adapter", "secrets", "sign", "scheme", "url", "headers",
-            "retry", "coalesce", "by", "quiet", "max_events", "on_newer", "breaker", "pause_after", "when", "to", "from", "kinds", "tls", "allow", "over", "header", "base_path", "rate", "script",
+            "retry", "coalesce", "by", "quiet", "max_events", "on_newer", "breaker", "pause_after", "when", "to", "from", "kinds",
+            "tls", "auth", "proxy", "basic", "bearer", "oauth2", "allow", "over", "header", "base_path", "rate", "script",
         ]),
         value in "([ -~]|[{}\\[\\]:,$'\"*!]|é){0,30}",
     ) {

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Breaker, Rate, State};
+use crate::config::{Auth, Breaker, ProxyKind, Rate, State, TlsVersion};
 use crate::format::Format;
 use crate::model::By;
 use crate::schedule::Schedule;
+use crate::secret::Secret;
 use crate::signature::{Encoding, Hash, Scheme};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -79,16 +80,35 @@ fn every_key_reaches_its_field() {
     assert_eq!((custom.header.as_str(), custom.over.as_str()), ("X-Lab", "{timestamp}.{body}"));
     assert!(wild.open && wild.scheme.is_none() && wild.tolerance == Some(None));
 
-    let [awx, slack] = &config.destinations[..] else { panic!("two destinations") };
+    let [awx, slack, chat] = &config.destinations[..] else { panic!("three destinations") };
     assert_eq!(awx.method, http::Method::PUT);
-    assert_eq!(awx.headers[0].1.expose(), "Bearer awx-token");
+    assert_eq!(awx.headers[0].1.expose(), "awx-token");
     assert_eq!(awx.retry.waits, [SECOND, Duration::ZERO, 60 * SECOND]);
     assert!(!awx.ordered && !awx.tls.verify && awx.tls.client.is_some());
+    assert_eq!(awx.tls.min_version, TlsVersion::Tls13);
     assert_eq!(slack.sign.scheme, Scheme::None);
     assert!(!awx.supersede && slack.supersede);
     let breaker = Breaker { failures: 0.5, of: 4, within: 60 * SECOND, open: 10 * SECOND };
     assert_eq!((awx.breaker, awx.pause_after), (Some(breaker), Some(2 * 24 * 3600 * SECOND)));
     assert_eq!((slack.breaker, slack.pause_after), (None, None));
+
+    let everywhere = config.egress.proxy.as_ref().unwrap();
+    assert_eq!((everywhere.to_string().as_str(), everywhere.resolves), ("https://proxy.example:3129", true));
+    assert!(everywhere.ca.is_some() && !everywhere.serves(&"http://10.1.1.1/".parse().unwrap()));
+    let credentials =
+        everywhere.credentials.as_ref().map(|(user, password)| (user.as_str(), password.expose()));
+    assert_eq!(credentials, Some(("proxy-user", "proxy-password")));
+    let own = awx.proxy.as_ref().unwrap();
+    assert_eq!((own.to_string().as_str(), own.kind), ("socks5h://10.9.9.9:1080", ProxyKind::Socks5h));
+    assert_eq!((&slack.proxy, &chat.proxy), (&None, &config.egress.proxy));
+    let Some(Auth::OAuth2(client)) = &awx.auth else { panic!("a client") };
+    assert_eq!(client.token_url, "https://sso.example/token");
+    assert_eq!((client.client_id.as_str(), client.client_secret.expose()), ("gateway", "client-secret"));
+    assert_eq!((client.scope.as_deref(), client.audience.as_deref()), (Some("hooks"), Some("awx")));
+    assert!(client.in_body);
+    let password = Secret::new("basic-password");
+    assert_eq!(slack.auth, Some(Auth::Basic { user: "ann".to_owned(), password }));
+    assert_eq!(chat.auth, Some(Auth::Bearer(Secret::new("bearer-token"))));
 
     assert_eq!(config.routes[0].script.as_ref().map(|(_, file)| file.as_str()), Some("scripts/one.rhai"));
     assert_eq!(config.routes[1].to[0].1, "slack");
@@ -114,6 +134,11 @@ fn no_secret_shows_in_debug_output() {
         "path-token",
         "awx-secret",
         "awx-token",
+        "proxy-password",
+        "own-password",
+        "client-secret",
+        "basic-password",
+        "bearer-token",
         "0123456789",
     ] {
         assert!(!shown.contains(secret), "{secret}");

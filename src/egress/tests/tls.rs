@@ -7,15 +7,17 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::version::TLS12;
+use rustls::{DEFAULT_VERSIONS, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 
 use super::fixture;
-use super::receiver::{OK, Receiver};
+use super::receiver::{OK, Receiver, Reply, Seen};
 use super::sending::{send, send_one, stack_of};
-use crate::config::Destination;
+use crate::config::{Auth, Destination, OAuth2, TlsVersion};
 use crate::model::{Attempt, FailureClass};
+use crate::secret::Secret;
 
 const LOOPBACK: &[&str] = &["127.0.0.0/8", "::1/128"];
 
@@ -53,10 +55,20 @@ impl Authority {
 
     /// A receiver for `name`; with `mutual` it wants a client certificate of this authority.
     async fn receiver(&self, name: &str, mutual: bool) -> Receiver {
+        self.receiver_of(name, mutual, DEFAULT_VERSIONS, |_, _| OK).await
+    }
+
+    async fn receiver_of(
+        &self,
+        name: &str,
+        mutual: bool,
+        versions: &[&'static SupportedProtocolVersion],
+        plan: impl Fn(usize, &Seen) -> Reply + Send + Sync + 'static,
+    ) -> Receiver {
         let (certificate, key) = self.issue(name);
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone());
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        let builder = builder.with_protocol_versions(versions).unwrap();
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
@@ -67,13 +79,10 @@ impl Authority {
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        Receiver::behind(
-            |_, _| OK,
-            move |tcp| {
-                let acceptor = acceptor.clone();
-                async move { acceptor.accept(tcp).await.ok() }
-            },
-        )
+        Receiver::behind(plan, move |tcp| {
+            let acceptor = acceptor.clone();
+            async move { acceptor.accept(tcp).await.ok() }
+        })
         .await
     }
 }
@@ -126,14 +135,73 @@ async fn a_client_certificate_is_shown_where_it_is_wanted() {
     let receiver = authority.receiver("localhost", true).await;
     let without = attempt(&receiver, |d| d.tls.ca = Some(authority.ca_file())).await;
     assert_eq!(without.class, Some(FailureClass::Tls), "{:?}", without.error);
-    let (certificate, key) = authority.issue("gateway.example.org");
-    let files =
-        (authority.file("client.pem", certificate.pem()), authority.file("client.key", key.serialize_pem()));
-    let with = attempt(&receiver, |d| {
-        d.tls.ca = Some(authority.ca_file());
-        d.tls.client = Some(files);
-    });
-    assert_eq!(with.await.status, Some(200));
+    assert!(without.remedy.unwrap().contains("tls.client_cert"));
+    let with = |issuer: &Authority| {
+        let (certificate, key) = issuer.issue("gateway.example.org");
+        let certificate = authority.file("client.pem", certificate.pem());
+        let files = (certificate, authority.file("client.key", key.serialize_pem()));
+        attempt(&receiver, |d| {
+            d.tls.ca = Some(authority.ca_file());
+            d.tls.client = Some(files);
+        })
+    };
+    let wrong = with(&Authority::new()).await;
+    assert_eq!(wrong.class, Some(FailureClass::Tls), "{:?}", wrong.error);
+    assert!(wrong.remedy.unwrap().contains("does not trust who signed tls.client_cert"), "{:?}", wrong.error);
+    assert_eq!(receiver.seen().len(), 0);
+    assert_eq!(with(&authority).await.status, Some(200));
+}
+
+#[tokio::test]
+async fn a_receiver_with_old_tls_only_is_refused_where_newer_is_wanted() {
+    let authority = Authority::new();
+    let receiver = authority.receiver_of("localhost", false, &[&TLS12], |_, _| OK).await;
+    let with = |oldest| {
+        attempt(&receiver, move |d| {
+            d.tls.min_version = oldest;
+        })
+    };
+    // Not verified, so that only the versions can be why.
+    let unverified = |oldest| {
+        attempt(&receiver, move |d| {
+            d.tls.verify = false;
+            d.tls.min_version = oldest;
+        })
+    };
+    assert_eq!(unverified(TlsVersion::Tls12).await.status, Some(200));
+    for refused in [unverified(TlsVersion::Tls13).await, with(TlsVersion::Tls13).await] {
+        assert_eq!(refused.class, Some(FailureClass::Tls), "{:?}", refused.error);
+        assert!(refused.remedy.unwrap().contains("tls.min_version"), "{:?}", refused.error);
+    }
+    assert_eq!(receiver.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn tokens_are_fetched_under_the_same_tls_settings() {
+    let authority = Authority::new();
+    let token = r#"{"access_token": "first-token"}"#;
+    let tokens = authority
+        .receiver_of("localhost", false, DEFAULT_VERSIONS, move |_, _| Reply::Status(200, &[], token))
+        .await;
+    let receiver = Receiver::start(|_, _| OK).await;
+    let to = |ca: Option<PathBuf>| {
+        fixture::destination(&receiver.url(), |d| {
+            d.auth = Some(Auth::OAuth2(OAuth2 {
+                token_url: format!("https://localhost:{}/token", tokens.address.port()).parse().unwrap(),
+                client_id: "gateway".to_owned(),
+                client_secret: Secret::new("hunter2"),
+                scope: None,
+                audience: None,
+                in_body: false,
+            }));
+            d.tls.ca = ca;
+        })
+    };
+    let stranger = send_one(to(Some(Authority::new().ca_file())), LOOPBACK).await.attempt;
+    assert_eq!(stranger.class, Some(FailureClass::Tls), "{:?}", stranger.error);
+    assert!(stranger.error.unwrap().starts_with("could not agree on TLS with the token endpoint"));
+    assert_eq!(send_one(to(Some(authority.ca_file())), LOOPBACK).await.attempt.status, Some(200));
+    assert_eq!(receiver.seen()[0].header("authorization"), "Bearer first-token");
 }
 
 #[tokio::test]
