@@ -5,7 +5,7 @@
 //! what came of it. Everything waits in the store; what lives here is under way. Sockets of senders
 //! and receivers never enter here.
 
-//mod batches;
+mod batches;
 mod notices;
 mod told;
 
@@ -61,7 +61,7 @@ impl Errands {
     pub fn start(context: &Context) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let run = |errand, context: Context| Loop { errand, context, stop: stop.clone() };
-        //tasks.spawn(run(Errand::Batches, context.clone()).run(batches::turn));
+        tasks.spawn(run(Errand::Batches, context.clone()).run(batches::turn));
         tasks.spawn(run(Errand::Notices, context.clone()).run(notices::turn));
         Self { tasks, stop: stop.drop_guard() }
     }
