@@ -4,6 +4,7 @@
 //! answers or logs, and no error shows a secret.
 
 mod doctor;
+mod ed25519;
 mod envelope;
 mod key;
 mod python;
@@ -24,6 +25,7 @@ use crate::secret::Secret;
 use recipe::Part;
 
 pub use doctor::{Diagnosis, Finding, diagnose};
+pub use ed25519::KeyPair;
 pub(crate) use python::str as python_str;
 pub use token::TOKEN_HEADER;
 pub use variant::EMPTY_AS_BRACES;
@@ -35,6 +37,9 @@ pub enum Scheme {
     /// without the prefix signs as text; a signature by its base64-decoded form is accepted too,
     /// as the libraries of that scheme make it.
     StandardWebhooks,
+    /// The same headers with `v1a,` and an Ed25519 signature: who signs holds a secret key
+    /// (`whsk_` + base64), who verifies only the public one (`whpk_` + base64).
+    StandardWebhooksEd25519,
     /// `X-Hook-Signature`: hex HMAC-SHA512 over the body.
     Netbox,
     /// The Standard Webhooks headers with the raw text as key.
@@ -53,6 +58,7 @@ impl Scheme {
     pub fn name(&self) -> &'static str {
         match self {
             Self::StandardWebhooks => "standard-webhooks",
+            Self::StandardWebhooksEd25519 => "standard-webhooks-ed25519",
             Self::Netbox => "netbox",
             Self::Infrahub => "infrahub",
             Self::Github => "github",
@@ -64,8 +70,15 @@ impl Scheme {
 
     /// The scheme of a name; none for `custom`, which needs more than its name.
     pub fn parse(name: &str) -> Option<Self> {
-        let simple =
-            [Self::StandardWebhooks, Self::Netbox, Self::Infrahub, Self::Github, Self::Gitlab, Self::None];
+        let simple = [
+            Self::StandardWebhooks,
+            Self::StandardWebhooksEd25519,
+            Self::Netbox,
+            Self::Infrahub,
+            Self::Github,
+            Self::Gitlab,
+            Self::None,
+        ];
         simple.into_iter().find(|scheme| scheme.name() == name)
     }
 
@@ -163,6 +176,14 @@ pub enum Variant {
     PythonJsonCompact,
     /// `str(payload)`.
     PythonStr,
+}
+
+/// What is wrong with a secret for a scheme, and what to do; never the secret itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}: {remedy}")]
+pub struct WrongKey {
+    pub problem: &'static str,
+    pub remedy: &'static str,
 }
 
 /// Signs what leaves, by `sign`.

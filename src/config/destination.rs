@@ -133,7 +133,7 @@ fn signer(
         cx.problem(at, format!("`{path}` has secrets, but {why}"), help);
     }
     if !sign.wrong {
-        sign::check_keys(&scheme, list, cx);
+        sign::check_keys(list, |secret| scheme.signing_problem(secret), cx);
     }
     Signer { scheme, secrets: list.iter().map(|(_, secret)| secret.clone()).collect() }
 }

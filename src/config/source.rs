@@ -145,7 +145,7 @@ fn check_sign(
     }
     let generic = (adapter == Some("generic") && sign.is_none()).then_some(Scheme::StandardWebhooks);
     if let Some(scheme) = scheme.or(generic.as_ref()) {
-        sign::check_keys(scheme, secrets.unwrap_or_default(), cx);
+        sign::check_keys(secrets.unwrap_or_default(), |secret| scheme.secret_problem(secret), cx);
     }
 }
 

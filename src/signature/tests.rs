@@ -1,5 +1,6 @@
 //! Vectors, captured requests and properties of the whole room.
 
+mod asymmetric;
 mod corpus;
 mod doctor;
 mod schemes;

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Refusal;
 use super::envelope::malformed;
+use super::{Refusal, WrongKey};
 use crate::secret::Secret;
 
 /// The header of [`Scheme::Gitlab`](super::Scheme::Gitlab); its value is a secret.
@@ -44,7 +44,10 @@ pub(super) fn same(given: &[u8], secret: &[u8]) -> bool {
 }
 
 /// What keeps a secret from standing in a header as it is.
-pub(super) fn problem(secret: &str) -> Option<&'static str> {
+pub(super) fn problem(secret: &str) -> Option<WrongKey> {
     let fits = HeaderValue::from_bytes(secret.as_bytes()).is_ok() && secret.trim_ascii() == secret;
-    (!fits).then_some("the secret cannot stand in a header as it is")
+    (!fits).then_some(WrongKey {
+        problem: "the secret cannot stand in a header as it is",
+        remedy: "one line without white space around it: is there a line break at its end?",
+    })
 }

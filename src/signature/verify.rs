@@ -1,17 +1,15 @@
 //! Proving what came in, and signing what leaves.
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
-use subtle::ConstantTimeEq;
 
 use super::envelope::Envelope;
+use super::key::ProvingKey;
 use super::recipe::{ID, Message, Recipe, TIMESTAMP};
 use super::{Refusal, Scheme, Signer, Verifier, token, variant};
 use crate::model::{Proof, Timestamp};
 
 /// A key and the place of its secret in the list.
-type Key<'a> = (usize, Cow<'a, [u8]>);
+type Key<'a> = (usize, ProvingKey<'a>);
 
 impl Signer {
     /// The headers to add: `webhook-id` and `webhook-timestamp` with every scheme, and the
@@ -30,11 +28,12 @@ impl Signer {
         headers
     }
 
-    /// One header with its signatures; `None`: there is no secret.
+    /// One header with its signatures; `None`: there is no secret that signs.
     fn signature(&self, recipe: &Recipe<'_>, message: &Message<'_>) -> Option<(String, String)> {
-        let many = if self.scheme == Scheme::StandardWebhooks { self.secrets.len() } else { 1 };
-        let written = |secret| recipe.written(&recipe.tag(&self.scheme.signing_key(secret), message));
-        let signatures: Vec<String> = self.secrets.iter().take(many).map(written).collect();
+        let takes_many = matches!(self.scheme, Scheme::StandardWebhooks | Scheme::StandardWebhooksEd25519);
+        let many = if takes_many { self.secrets.len() } else { 1 };
+        let written = |secret| Some(recipe.written(&self.scheme.tag(secret, recipe, message)?));
+        let signatures: Vec<String> = self.secrets.iter().take(many).filter_map(written).collect();
         (!signatures.is_empty()).then(|| (recipe.header.to_owned(), signatures.join(" ")))
     }
 }
@@ -86,7 +85,7 @@ impl Verifier {
         let secrets = self.secrets.iter().enumerate();
         secrets
             .flat_map(|(place, secret)| {
-                self.scheme.verifying_keys(secret).into_iter().map(move |key| (place, key))
+                self.scheme.proving_keys(secret).into_iter().map(move |key| (place, key))
             })
             .collect()
     }
@@ -100,16 +99,11 @@ impl Verifier {
     }
 }
 
-/// The first secret that made one of the signatures. Every pair is compared, whatever was found.
+/// The first secret that made one of the signatures. Every one is asked, whatever was found.
 fn matching(recipe: &Recipe<'_>, keys: &[Key<'_>], envelope: &Envelope<'_>, text: &[u8]) -> Option<usize> {
     let message = envelope.message(text);
-    let mut found = None;
-    for (place, key) in keys {
-        let right = recipe.tag(key, &message);
-        for given in &envelope.tags {
-            let same = bool::from(right.ct_eq(given));
-            found = found.or(same.then_some(*place));
-        }
-    }
-    found
+    keys.iter().fold(None, |found, (place, key)| {
+        let proves = key.proves(recipe, &message, &envelope.tags);
+        found.or(proves.then_some(*place))
+    })
 }

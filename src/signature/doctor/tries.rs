@@ -160,6 +160,17 @@ impl TextForm {
             Self::Nothing => "nothing in place of the body",
         }
     }
+
+    /// What to do where no variant of a release explains it.
+    pub fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::Raw => None,
+            Self::NewlineRemoved => Some("something on the way added a line end to the body"),
+            Self::NewlineAdded => Some("something on the way took the line end off the body"),
+            Self::Nothing => Some("something on the way added a body, or the sender signs none"),
+            _ => Some("something on the way rewrote the JSON: pass the body through byte by byte"),
+        }
+    }
 }
 
 /// A text to try.
@@ -172,14 +183,7 @@ pub(super) struct Text<'a> {
 
 impl Text<'_> {
     pub fn remedy(&self) -> Option<&'static str> {
-        match self.form {
-            TextForm::Raw => None,
-            _ if self.tried => Some("set variants: true"),
-            TextForm::NewlineRemoved => Some("something on the way added a line end to the body"),
-            TextForm::NewlineAdded => Some("something on the way took the line end off the body"),
-            TextForm::Nothing => Some("something on the way added a body, or the sender signs none"),
-            _ => Some("something on the way rewrote the JSON: pass the body through byte by byte"),
-        }
+        if self.tried { Some("set variants: true") } else { self.form.remedy() }
     }
 }
 
