@@ -2,6 +2,7 @@
 //!
 //! Compiling reports the mistakes of all files together. Nothing here is asked per event.
 
+mod expiry;
 mod outlet;
 mod revision;
 mod route;

@@ -20,6 +20,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use crate::header;
+use crate::model::Timestamp;
 use crate::secret::Secret;
 
 use recipe::Part;
@@ -217,18 +218,22 @@ pub enum Refusal {
     Malformed { header: String, why: String },
     #[error("the timestamp is {off_by} s off, more than the tolerance of {tolerance} s")]
     Stale { off_by: i64, tolerance: u64 },
+    #[error("the signature is right for a secret that expired at {until}")]
+    Expired { until: Timestamp },
     #[error("the signature matches none of the secrets")]
     Mismatch,
 }
 
 impl Refusal {
-    /// A stable name for metrics: `missing_header`, `doubled_header`, `malformed`, `stale`, `mismatch`.
+    /// A stable name for metrics: `missing_header`, `doubled_header`, `malformed`, `stale`, `expired`,
+    /// `mismatch`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::MissingHeader(_) => "missing_header",
             Self::DoubledHeader(_) => "doubled_header",
             Self::Malformed { .. } => "malformed",
             Self::Stale { .. } => "stale",
+            Self::Expired { .. } => "expired",
             Self::Mismatch => "mismatch",
         }
     }

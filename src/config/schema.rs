@@ -154,6 +154,7 @@ mod tests {
             ("/properties/egress", format!("egress: {{ {zzz} }}")),
             ("/properties/scripts", format!("scripts: {{ {zzz} }}")),
             ("/$defs/source", format!("sources: {{ a: {{ {zzz} }} }}")),
+            ("/$defs/secret", format!("sources: {{ a: {{ secrets: [{{ {zzz} }}] }} }}")),
             ("/$defs/destination", format!("destinations: {{ a: {{ {zzz} }} }}")),
             ("/$defs/destination/properties/tls", format!("destinations: {{ a: {{ tls: {{ {zzz} }} }} }}")),
             ("/$defs/sign/anyOf/2", format!("destinations: {{ a: {{ sign: {{ {zzz} }} }} }}")),

@@ -1,6 +1,7 @@
 //! `sign:` of a source or a destination: scheme, secrets, and the parts of a custom scheme.
 
 use super::context::Context;
+use super::secrets;
 use crate::secret::Secret;
 use crate::signature::{Custom, Encoding, Hash, Scheme, WrongKey};
 use crate::yaml::{At, Node, Reader, Value};
@@ -118,7 +119,7 @@ fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
         }
     };
     let wrong = cx.problems.len() > before;
-    let secrets = cx.secrets(r, "secrets");
+    let secrets = secrets::read(r, "secrets", cx);
     let required = cx.flag(r, "required");
     reader.finish(cx.problems);
     Sign { named: scheme.is_some(), scheme, wrong, secrets, required }

@@ -51,6 +51,8 @@ pub struct Finding {
     pub key: &'static str,
     /// The label of the secret.
     pub secret: String,
+    /// When the secret expired, if it has: the signature is right, and yet not accepted.
+    pub expired_at: Option<Timestamp>,
     /// What to change; `nothing to change` if the scheme accepts it as it is.
     pub remedy: String,
 }
@@ -93,8 +95,9 @@ impl fmt::Display for Diagnosis {
 /// `secrets` come with the labels that the answer calls them by.
 pub fn diagnose(headers: &HeaderMap, body: &[u8], secrets: &[(String, Secret)], now: Timestamp) -> Diagnosis {
     let candidates = tries::candidates(headers);
-    let keys = tries::keys(secrets);
-    let publics = asymmetric::keys(secrets);
+    let named = tries::named(secrets, now);
+    let keys = tries::keys(&named);
+    let publics = asymmetric::keys(&named);
     let texts = tries::texts(body);
     let signed = signed(headers, &texts);
     let mut findings = Vec::new();
@@ -106,7 +109,7 @@ pub fn diagnose(headers: &HeaderMap, body: &[u8], secrets: &[(String, Secret)], 
     let mut problems = header_problems(headers);
     problems.extend(asymmetric::problem(headers, &publics));
     problems.extend(timestamp_problem(headers, now));
-    let token = token::explain(headers, secrets);
+    let token = token::explain(headers, &named);
     let has_token = token.is_some();
     match token {
         Some(Ok(finding)) => findings.push(finding),
@@ -179,6 +182,8 @@ fn finding(
 ) -> Finding {
     let scheme = known_scheme(candidate, hash, over, key.form);
     let mut remedies: Vec<String> = Vec::new();
+    let (label, expired) = key.of.map_or(("", None), |named| (named.label, named.expired));
+    remedies.extend(expired.map(renew));
     remedies.extend(key.form.remedy().map(str::to_owned));
     match &scheme {
         Some(scheme) if text.form == TextForm::Raw && remedies.is_empty() => {
@@ -195,9 +200,15 @@ fn finding(
         over,
         text: text.form.phrase(),
         key: key.form.phrase(),
-        secret: key.label.to_owned(),
+        secret: label.to_owned(),
+        expired_at: expired,
         remedy: remedies.join("; "),
     }
+}
+
+/// What to do about a secret that is over.
+fn renew(expired: Timestamp) -> String {
+    format!("it expired at {expired}: give the sender the newer one, or move `until`")
 }
 
 fn known_scheme(candidate: &Candidate<'_>, hash: Hash, over: &str, key: KeyForm) -> Option<Scheme> {

@@ -3,6 +3,7 @@
 mod asymmetric;
 mod corpus;
 mod doctor;
+mod expiry;
 mod schemes;
 mod variants;
 mod vectors;

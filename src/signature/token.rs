@@ -7,22 +7,30 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::envelope::malformed;
+use super::verify::Matches;
 use super::{Refusal, WrongKey};
+use crate::model::Timestamp;
 use crate::secret::Secret;
 
 /// The header of [`Scheme::Gitlab`](super::Scheme::Gitlab); its value is a secret.
 pub const TOKEN_HEADER: &str = "X-Gitlab-Token";
 
-/// The place of the first secret that stands in the header. Every secret is compared, whatever was
-/// found; an empty one proves nothing.
-pub(super) fn matching(header: &str, secrets: &[Secret], headers: &HeaderMap) -> Result<usize, Refusal> {
+/// The secrets that stand in the header. Every secret is compared, whatever was found; an empty one
+/// proves nothing.
+pub(super) fn matching(
+    header: &str,
+    secrets: &[Secret],
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Matches, Refusal> {
     let given = given(header, headers)?;
-    let mut found = None;
+    let mut found = Matches::default();
     for (place, secret) in secrets.iter().enumerate().filter(|(_, secret)| !secret.expose().is_empty()) {
-        let same = same(given, secret.expose().as_bytes());
-        found = found.or(same.then_some(place));
+        if same(given, secret.expose().as_bytes()) {
+            found.add(place, secret, now);
+        }
     }
-    found.ok_or(Refusal::Mismatch)
+    Ok(found)
 }
 
 /// The one value, byte for byte but for white space around it.

@@ -12,6 +12,7 @@ mod kill;
 mod operate;
 mod presets;
 mod receiver;
+mod rotation;
 mod signing;
 mod sqlite;
 mod state;

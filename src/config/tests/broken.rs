@@ -340,3 +340,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn secrets_that_end() {
+    assert_eq!(
+        source("adapter: netbox, secrets: [{ secret: s, until: soon }]"),
+        "`sources.a.secrets[0].until` must be an instant such as `2026-12-31T00:00:00Z`, or a date (midnight UTC), this is `soon`"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: [s, { secret: o, until: 2026-12-31T00:00:00 }]"),
+        "`sources.a.secrets[1].until` must be an instant such as `2026-12-31T00:00:00Z`, or a date (midnight UTC), this is `2026-12-31T00:00:00`\n  help: add `Z` for UTC, or an offset such as `+01:00`"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: [s, { until: 2026-12-31 }]"),
+        "`sources.a.secrets[1].secret` is missing\n  help: the secret that ends, such as `${OLD_SECRET}`"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: [s, { secret: o, untill: 2026-12-31 }]"),
+        "unknown key `sources.a.secrets[1].untill`\n  help: did you mean `until`?"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: { secret: '${NOT_SET:-}', until: 2026-12-31 }"),
+        "an entry of `sources.a.secrets.secret` is empty, and would prove nothing\n  help: is the variable that should hold it set?"
+    );
+    let none = "`destinations.a.sign` has no secret to sign with from 2026-12-31T00:00:00Z on\n  help: add the secret that comes after it, in front, or remove `until`";
+    assert_eq!(destination("sign: { secrets: [{ secret: s, until: 2026-12-31 }] }"), none);
+    assert_eq!(
+        destination(
+            "sign: { secrets: [{ secret: s, until: 2026-12-31 }, { secret: o, until: 2026-12-01 }] }"
+        ),
+        none
+    );
+    assert_eq!(destination("sign: { secrets: [n, { secret: o, until: 2026-12-01 }] }"), "");
+}

@@ -3,9 +3,8 @@
 use ed25519_dalek::VerifyingKey;
 use http::HeaderMap;
 
-use super::tries::{Candidate, TextForm};
-use super::{Finding, Signed};
-use crate::secret::Secret;
+use super::tries::{Candidate, Named, TextForm};
+use super::{Finding, Signed, renew};
 use crate::signature::{Encoding, Scheme, ed25519, envelope};
 
 /// What stands for the hash in a [`Finding`].
@@ -24,18 +23,18 @@ enum Form {
     Bare,
 }
 
-/// A public key to try, and the label of what it was read from.
+/// A public key to try, and what it was read from.
 pub(super) struct Key<'a> {
-    label: &'a str,
+    of: Named<'a>,
     form: Form,
     key: VerifyingKey,
 }
 
 /// The keys that the secrets can be read as; what has no prefix may be of either kind.
-pub(super) fn keys(secrets: &[(String, Secret)]) -> Vec<Key<'_>> {
+pub(super) fn keys<'a>(secrets: &[Named<'a>]) -> Vec<Key<'a>> {
     let mut keys: Vec<Key<'_>> = Vec::new();
-    for (label, secret) in secrets {
-        let (text, trimmed) = (secret.expose(), secret.expose().trim());
+    for named in secrets {
+        let (text, trimmed) = (named.secret.expose(), named.secret.expose().trim());
         for (form, text) in [
             (Form::Whole, text.to_owned()),
             (Form::Trimmed, trimmed.to_owned()),
@@ -44,7 +43,7 @@ pub(super) fn keys(secrets: &[(String, Secret)]) -> Vec<Key<'_>> {
         ] {
             let Ok(key) = ed25519::public_key(&text) else { continue };
             if !keys.iter().any(|known| known.key == key) {
-                keys.push(Key { label, form, key });
+                keys.push(Key { of: *named, form, key });
             }
         }
     }
@@ -70,6 +69,7 @@ fn finding(candidate: &Candidate<'_>, signed: &Signed<'_>, key: &Key<'_>) -> Fin
         && signed.over == OVER;
     let scheme = usual.then(|| Scheme::StandardWebhooksEd25519.name());
     let mut remedies = Vec::new();
+    remedies.extend(key.of.expired.map(renew));
     remedies.extend(key.form.remedy().map(str::to_owned));
     remedies.push(match scheme {
         Some(name) if signed.text.form == TextForm::Raw && remedies.is_empty() => {
@@ -86,7 +86,8 @@ fn finding(candidate: &Candidate<'_>, signed: &Signed<'_>, key: &Key<'_>) -> Fin
         over: signed.over,
         text: signed.text.form.phrase(),
         key: key.form.phrase(),
-        secret: key.label.to_owned(),
+        secret: key.of.label.to_owned(),
+        expired_at: key.of.expired,
         remedy: remedies.join("; "),
     }
 }
