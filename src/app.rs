@@ -19,6 +19,7 @@ use crate::egress::Egress;
 use crate::errands::{self, Errands};
 use crate::ingress::{self, Draining};
 use crate::metrics::Metrics;
+use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::rules::Rules;
 use crate::serve;
@@ -92,7 +93,7 @@ impl App {
         clock: Arc<dyn Clock>,
         store: Arc<dyn Store>,
     ) -> Result<Self, Error> {
-        warn_of(&rules);
+        warn_of(&rules, clock.now());
         let rules = Arc::new(rules);
         let config = &rules.config;
         // While nobody was there to receive, silence meant nothing.
@@ -206,8 +207,11 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error>
     Ok((listener, bound))
 }
 
-/// What an operator should be reminded of at every start.
-fn warn_of(rules: &Rules) {
+/// What an operator should be reminded of at every start and reload.
+fn warn_of(rules: &Rules, now: Timestamp) {
+    for problem in rules.expired(now) {
+        tracing::warn!(%problem, "this source accepts nobody");
+    }
     for source in rules.config.sources.iter().filter(|source| source.open) {
         tracing::warn!(source = source.name, "this source is open: anybody who reaches it may send");
     }
@@ -250,6 +254,7 @@ fn reload(swap: &watch::Sender<Arc<Rules>>) -> Result<Arc<Rules>, String> {
         Ok(rules) => {
             let rules = Arc::new(rules);
             warn_of_restart(&swap.borrow().config, &rules.config);
+            warn_of(&rules, SystemClock.now());
             swap.send_replace(rules.clone());
             tracing::info!(revision = rules.revision, "rules reloaded");
             Ok(rules)

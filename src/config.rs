@@ -22,6 +22,7 @@ mod read;
 mod route;
 mod schema;
 mod scripts;
+mod secrets;
 mod sign;
 mod source;
 mod state;

@@ -3,6 +3,7 @@
 //! Compiling reports the mistakes of all files together. Nothing here is asked per event.
 
 mod batch;
+mod expiry;
 mod outlet;
 mod revision;
 mod route;

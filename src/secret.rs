@@ -6,6 +6,8 @@ use std::fmt;
 
 use http::Uri;
 
+use crate::model::Timestamp;
+
 pub use mark::{fill, is_marked, is_name, mark, masked};
 
 /// What is shown in place of a secret.
@@ -13,16 +15,35 @@ pub const REDACTED: &str = "[redacted]";
 
 /// A secret. `Debug` prints `[redacted]`; there is no `Display` and no `Serialize`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret {
+    text: String,
+    /// From then on it neither signs nor proves anything.
+    until: Option<Timestamp>,
+}
 
 impl Secret {
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), until: None }
+    }
+
+    /// The same, but only until an instant.
+    pub fn until(self, until: Timestamp) -> Self {
+        Self { until: Some(until), ..self }
     }
 
     /// The text itself, for the one place that needs it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// When it ends; `None`: never.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// When it expired, if it has.
+    pub fn expired_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.until.filter(|until| *until <= now)
     }
 }
 
@@ -64,12 +85,20 @@ pub fn shown_query(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Secret, shown_url};
+    use super::{Secret, Timestamp, shown_url};
 
     #[test]
     fn user_and_password_of_a_url_are_not_shown() {
         let url = "https://ann:hunter2@example.org/a?b=c&token=hunter2".parse().unwrap();
         assert_eq!(shown_url(&url), "https://[redacted]@example.org/a?b=c&token=[redacted]");
+    }
+
+    #[test]
+    fn a_secret_ends_at_its_instant_and_not_before() {
+        let secret = Secret::new("hunter2").until(Timestamp::from_second(9).unwrap());
+        let expired = |second| secret.expired_at(Timestamp::from_second(second).unwrap());
+        assert_eq!((expired(8), expired(9)), (None, secret.ends_at()));
+        assert_eq!(Secret::new("hunter2").expired_at(Timestamp::MAX), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! answers or logs, and no error shows a secret.
 
 mod doctor;
+mod ed25519;
 mod envelope;
 mod key;
 mod python;
@@ -19,11 +20,13 @@ use std::time::Duration;
 use http::HeaderName;
 
 use crate::header;
+use crate::model::Timestamp;
 use crate::secret::Secret;
 
 use recipe::Part;
 
 pub use doctor::{Diagnosis, Finding, diagnose};
+pub use ed25519::KeyPair;
 pub(crate) use python::str as python_str;
 pub use token::TOKEN_HEADER;
 pub use variant::EMPTY_AS_BRACES;
@@ -35,6 +38,9 @@ pub enum Scheme {
     /// without the prefix signs as text; a signature by its base64-decoded form is accepted too,
     /// as the libraries of that scheme make it.
     StandardWebhooks,
+    /// The same headers with `v1a,` and an Ed25519 signature: who signs holds a secret key
+    /// (`whsk_` + base64), who verifies only the public one (`whpk_` + base64).
+    StandardWebhooksEd25519,
     /// `X-Hook-Signature`: hex HMAC-SHA512 over the body.
     Netbox,
     /// The Standard Webhooks headers with the raw text as key.
@@ -53,6 +59,7 @@ impl Scheme {
     pub fn name(&self) -> &'static str {
         match self {
             Self::StandardWebhooks => "standard-webhooks",
+            Self::StandardWebhooksEd25519 => "standard-webhooks-ed25519",
             Self::Netbox => "netbox",
             Self::Infrahub => "infrahub",
             Self::Github => "github",
@@ -64,8 +71,15 @@ impl Scheme {
 
     /// The scheme of a name; none for `custom`, which needs more than its name.
     pub fn parse(name: &str) -> Option<Self> {
-        let simple =
-            [Self::StandardWebhooks, Self::Netbox, Self::Infrahub, Self::Github, Self::Gitlab, Self::None];
+        let simple = [
+            Self::StandardWebhooks,
+            Self::StandardWebhooksEd25519,
+            Self::Netbox,
+            Self::Infrahub,
+            Self::Github,
+            Self::Gitlab,
+            Self::None,
+        ];
         simple.into_iter().find(|scheme| scheme.name() == name)
     }
 
@@ -165,6 +179,14 @@ pub enum Variant {
     PythonStr,
 }
 
+/// What is wrong with a secret for a scheme, and what to do; never the secret itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}: {remedy}")]
+pub struct WrongKey {
+    pub problem: &'static str,
+    pub remedy: &'static str,
+}
+
 /// Signs what leaves, by `sign`.
 #[derive(Debug, Clone)]
 pub struct Signer {
@@ -196,18 +218,22 @@ pub enum Refusal {
     Malformed { header: String, why: String },
     #[error("the timestamp is {off_by} s off, more than the tolerance of {tolerance} s")]
     Stale { off_by: i64, tolerance: u64 },
+    #[error("the signature is right for a secret that expired at {until}")]
+    Expired { until: Timestamp },
     #[error("the signature matches none of the secrets")]
     Mismatch,
 }
 
 impl Refusal {
-    /// A stable name for metrics: `missing_header`, `doubled_header`, `malformed`, `stale`, `mismatch`.
+    /// A stable name for metrics: `missing_header`, `doubled_header`, `malformed`, `stale`, `expired`,
+    /// `mismatch`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::MissingHeader(_) => "missing_header",
             Self::DoubledHeader(_) => "doubled_header",
             Self::Malformed { .. } => "malformed",
             Self::Stale { .. } => "stale",
+            Self::Expired { .. } => "expired",
             Self::Mismatch => "mismatch",
         }
     }

@@ -15,7 +15,16 @@ pub(super) struct Verify {
     pub tolerance: Option<Duration>,
 }
 
-const SCHEMES: [&str; 7] = ["netbox", "infrahub", "github", "gitlab", "standard-webhooks", "custom", "none"];
+const SCHEMES: [&str; 8] = [
+    "netbox",
+    "infrahub",
+    "github",
+    "gitlab",
+    "standard-webhooks",
+    "standard-webhooks-ed25519",
+    "custom",
+    "none",
+];
 const VARIANTS: [(&str, Variant); 3] = [
     ("python-json", Variant::PythonJson),
     ("python-json-compact", Variant::PythonJsonCompact),
@@ -52,17 +61,15 @@ fn scheme(context: &mut Context<'_>, reader: &mut Reader<'_>) -> Option<Scheme> 
         return None;
     };
     match word.as_str() {
-        "netbox" => Some(Scheme::Netbox),
-        "infrahub" => Some(Scheme::Infrahub),
-        "github" => Some(Scheme::Github),
-        "gitlab" => Some(Scheme::Gitlab),
-        "standard-webhooks" => Some(Scheme::StandardWebhooks),
         "none" => None,
         "custom" => custom(context, reader).map(Scheme::Custom),
-        _ => {
-            let help = nearest(&word, &SCHEMES);
-            context.wrong(reader.at, format!("unknown scheme `{word}`"), &help);
-            None
+        name => {
+            let scheme = Scheme::parse(name);
+            if scheme.is_none() {
+                let help = nearest(&word, &SCHEMES);
+                context.wrong(reader.at, format!("unknown scheme `{word}`"), &help);
+            }
+            scheme
         }
     }
 }

@@ -39,7 +39,7 @@ pub fn run(rules: &Rules, request: &Try, now: Timestamp) -> Result<Value, String
     let id = ReceiptId::new(now);
     let mut headers = map(&request.headers)?;
     if request.sign {
-        sign(source, id, request, now, &mut headers);
+        sign(source, id, request, now, &mut headers)?;
     }
     let token = source.gate.token.as_ref().filter(|_| request.sign).map(|token| token.expose().to_owned());
     let proved = source.gate.prove(&headers, token.as_deref(), None, &request.body, now);
@@ -70,13 +70,27 @@ fn map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
     Ok(map)
 }
 
-/// Adds the signature that the source's sender would send, with the first configured secret.
-fn sign(source: &Source, id: ReceiptId, request: &Try, now: Timestamp, headers: &mut HeaderMap) {
-    let Some(verifier) = &source.gate.signature else { return };
+/// Adds the signature that the source's sender would send, with the first secret that holds.
+fn sign(
+    source: &Source,
+    id: ReceiptId,
+    request: &Try,
+    now: Timestamp,
+    headers: &mut HeaderMap,
+) -> Result<(), String> {
+    let Some(verifier) = &source.gate.signature else { return Ok(()) };
     for (name, value) in verifier.signer().sign(&id.to_string(), now.as_second(), &request.body) {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             headers.insert(name, value);
         }
+    }
+    match verifier.scheme.signature_header().is_none_or(|name| headers.contains_key(name)) {
+        true => Ok(()),
+        false => Err(format!(
+            "nothing can be signed for `{}`: it has only public keys, or secrets that expired; give the headers \
+             that came instead",
+            source.name
+        )),
     }
 }
 

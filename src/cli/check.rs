@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::exit::{Exit, Mistakes, count};
 use super::{ConfigFile, Output, http, print_json};
+use crate::clock::{Clock as _, SystemClock};
 use crate::problem::Problem;
 use crate::rules::Rules;
 
@@ -21,7 +22,7 @@ pub struct Args {
 
 /// Runs the command; 2 if there is any problem.
 pub fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    match (config.load(), args.output) {
+    match (valid(config), args.output) {
         (Ok(rules), Output::Table) => summary(config.name(), &rules, out)?,
         (Ok(rules), Output::Json) => print_json(out, &document(&rules))?,
         (Err(Mistakes(problems)), output) => {
@@ -33,6 +34,13 @@ pub fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Res
         }
     }
     Ok(Exit::Done)
+}
+
+/// The rules, unless there is any problem, now.
+fn valid(config: &ConfigFile) -> Result<Rules, Mistakes> {
+    let rules = config.load()?;
+    let expired = rules.expired(SystemClock.now());
+    if expired.is_empty() { Ok(rules) } else { Err(Mistakes(expired)) }
 }
 
 fn list(problems: &[Problem], out: &mut dyn Write) -> std::io::Result<()> {

@@ -1,9 +1,11 @@
 //! Signing schemes as words on the command line.
 
-use crate::signature::{Custom, Encoding, Hash, Scheme};
+use super::exit::Usage;
+use crate::secret::Secret;
+use crate::signature::{Custom, Encoding, Hash, Scheme, WrongKey};
 
 /// What `--scheme` takes, for the help.
-pub const SCHEMES: &str = "standard-webhooks, netbox, infrahub, github, gitlab, none, or \
+pub const SCHEMES: &str = "standard-webhooks, standard-webhooks-ed25519, netbox, infrahub, github, gitlab, none, or \
     custom:hash=sha256,encoding=hex,header=X-Signature,prefix=sha256=,over={body}";
 
 /// Reads a scheme.
@@ -17,6 +19,14 @@ pub fn scheme(text: &str) -> Result<Scheme, String> {
         (Some(scheme), _) => Ok(scheme),
         (None, Some(parts)) => custom(parts).map(Scheme::Custom),
         (None, None) => Err(format!("expected one of {SCHEMES}; found {text:?}")),
+    }
+}
+
+/// Refuses secrets that `problem` finds wrong, such as [`Scheme::signing_problem`].
+pub fn usable(secrets: &[Secret], problem: impl Fn(&Secret) -> Option<WrongKey>) -> Result<(), Usage> {
+    match secrets.iter().find_map(problem) {
+        Some(wrong) => Err(Usage(wrong.to_string())),
+        None => Ok(()),
     }
 }
 
@@ -70,7 +80,7 @@ mod tests {
 
     #[test]
     fn every_scheme_reads_back_its_name() {
-        for word in ["standard-webhooks", "netbox", "infrahub", "github", "gitlab", "none"] {
+        for word in SCHEMES.split(", ").filter(|word| !word.starts_with("or ")) {
             assert_eq!(scheme(word).as_ref().map(Scheme::name), Ok(word));
         }
         assert!(scheme("hmac").is_err_and(|text| text.contains("github")));

@@ -20,7 +20,7 @@ use self::message::{System, Writer};
 use super::args::{self, Header, Pace};
 use super::exit::Exit;
 use super::http::{Http, encode, url};
-use super::scheme::{SCHEMES, scheme};
+use super::scheme::{SCHEMES, scheme, usable};
 use super::{Output, print_json, terminal};
 use crate::clock::{Clock as _, SystemClock};
 use crate::model::Json;
@@ -43,7 +43,7 @@ pub struct Args {
     /// Where to
     #[arg(long, value_name = "URL", value_parser = url)]
     to: Uri,
-    /// The shared secret; several where the scheme sends several signatures. None: unsigned
+    /// The shared secret, or the secret key; several where the scheme sends several signatures. None: unsigned
     #[arg(long, env = "CROSSCONNECT_SECRET", hide_env_values = true, value_parser = args::secret)]
     secret: Vec<Secret>,
     #[arg(long, value_parser = scheme, help = format!("Sign in another way than the system does: {SCHEMES}"))]
@@ -120,6 +120,9 @@ struct Sender {
 fn sender(args: &Args) -> anyhow::Result<Sender> {
     let body = args.file.as_deref().map(args::input).transpose()?;
     let secrets = args::set(args.secret.clone());
+    if let Some(scheme) = args.scheme.clone().or(args.system.scheme()) {
+        usable(&secrets, |secret| scheme.signing_problem(secret))?;
+    }
     Ok(Sender {
         http: Http::new(args.timeout)?,
         to: with_token(&args.to, args.token.as_ref())?,

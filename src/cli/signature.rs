@@ -1,4 +1,6 @@
-//! `signature`: computes one, checks one, or finds out why one does not match.
+//! `signature`: computes one, checks one, finds out why one does not match, or makes keys.
+
+mod keygen;
 
 use std::io::Write;
 
@@ -8,7 +10,7 @@ use serde_json::{Map, json};
 use super::args::{self, Header, Tolerance};
 use super::exit::{Exit, Usage};
 use super::receipts::proof_line;
-use super::scheme::{SCHEMES, scheme};
+use super::scheme::{SCHEMES, scheme, usable};
 use super::{ConfigFile, Output, print_json};
 use crate::clock::{Clock as _, SystemClock};
 use crate::secret::Secret;
@@ -19,7 +21,8 @@ use crate::signature::{Scheme, Signer, Variant, Verifier, diagnose};
 Examples:
   crossconnect signature sign --scheme netbox --secret netbox-s3cret body.json
   crossconnect signature verify --scheme github --secret hush --header 'X-Hub-Signature-256:sha256=…' body.json
-  crossconnect signature doctor --secret hush --header 'X-Hook-Signature:9991f5…' body.json")]
+  crossconnect signature doctor --secret hush --header 'X-Hook-Signature:9991f5…' body.json
+  crossconnect signature keygen")]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -44,13 +47,19 @@ Examples:
   crossconnect signature doctor --secret hush --header 'X-Hook-Signature:9991f5…' body.json
   crossconnect signature doctor --config config.yaml --header 'webhook-signature:v1,…' body.json")]
     Doctor(Doctor),
+    /// Makes a new key pair, or a new secret
+    #[command(after_help = "\
+Examples:
+  crossconnect signature keygen
+  crossconnect signature keygen --scheme github --output json")]
+    Keygen(keygen::Args),
 }
 
 #[derive(Debug, clap::Args)]
 struct Sign {
     #[arg(long, value_parser = scheme, default_value = "standard-webhooks", help = SCHEMES)]
     scheme: Scheme,
-    /// The shared secret; newest first
+    /// The shared secret, or the secret key; newest first
     #[arg(long, required = true, env = "CROSSCONNECT_SECRET", hide_env_values = true, value_parser = args::secret)]
     secret: Vec<Secret>,
     /// The message's id [default: a fresh one]
@@ -69,7 +78,7 @@ struct Sign {
 struct Verify {
     #[arg(long, value_parser = scheme, default_value = "standard-webhooks", help = SCHEMES)]
     scheme: Scheme,
-    /// The shared secret; any of several may match
+    /// The shared secret, or the public key; any of several may match
     #[arg(long, required = true, env = "CROSSCONNECT_SECRET", hide_env_values = true, value_parser = args::secret)]
     secret: Vec<Secret>,
     /// The headers that came, `Name: value`
@@ -107,12 +116,14 @@ pub fn run(args: Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Resu
         Command::Sign(sign) => self::sign(sign, out),
         Command::Verify(verify) => self::verify(verify, out),
         Command::Doctor(doctor) => explain(doctor, config, out),
+        Command::Keygen(keygen) => keygen::run(&keygen, out),
     }
 }
 
 fn sign(args: Sign, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let body = args::input(&args.file)?;
     let signer = Signer { scheme: args.scheme, secrets: secrets(args.secret)? };
+    usable(&signer.secrets, |secret| signer.scheme.signing_problem(secret))?;
     let id = args.id.unwrap_or_else(super::send::message::message_id);
     let timestamp = args.timestamp.unwrap_or_else(|| SystemClock.now().as_second());
     let headers = signer.sign(&id, timestamp, &body);
@@ -138,6 +149,7 @@ fn verify(args: Verify, out: &mut dyn Write) -> anyhow::Result<Exit> {
         tolerance: args.tolerance.0,
         variants,
     };
+    usable(&verifier.secrets, |secret| verifier.scheme.secret_problem(secret))?;
     let result = verifier.verify(&args::header_map(&args.header), &body, SystemClock.now());
     match (&result, args.output) {
         (Ok(proof), Output::Table) => writeln!(out, "right: {}", proof_line(&json!(proof)))?,
@@ -262,6 +274,28 @@ mod tests {
         assert!(text.starts_with("right: infrahub"), "{text}");
         let (exit, text) = ran(&words("other"));
         assert_eq!((exit, text.starts_with("wrong: ")), (Exit::Failed, true));
+    }
+
+    #[test]
+    fn a_key_pair_signs_with_one_half_and_verifies_with_the_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let body = file(&folder, "{}");
+        let (_, pair) = ran(&["keygen"]);
+        let (secret, public) = pair.trim().split_once("\npublic: ").unwrap();
+        let secret = secret.strip_prefix("secret: ").unwrap();
+        let scheme = ["--scheme", "standard-webhooks-ed25519", "--secret"];
+        let (_, text) = ran(&[&["sign"], &scheme[..], &[secret, &body]].concat());
+        assert!(text.contains("webhook-signature: v1a,"), "{text}");
+        let headers: Vec<&str> = text.lines().flat_map(|line| ["--header", line]).collect();
+        let verified = ran(&[&["verify"], &scheme[..], &[public], &headers, &[&body]].concat());
+        assert_eq!(
+            verified,
+            (Exit::Done, "right: standard-webhooks-ed25519, over raw, secret 1\n".to_owned())
+        );
+        let words = [&["sign"], &scheme[..], &[public, &body]].concat();
+        let args = Line::try_parse_from(["signature"].iter().chain(&words)).unwrap().args;
+        let refused = run(args, &ConfigFile(None), &mut Vec::new()).unwrap_err().to_string();
+        assert!(refused.contains("cannot sign") && !refused.contains(public), "{refused}");
     }
 
     #[test]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use super::expand::Expansion;
 use crate::problem::Problems;
-use crate::secret::Secret;
 use crate::units::Parsed;
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
@@ -151,35 +150,6 @@ impl Context<'_> {
             _ => Err(None),
         })?;
         usize::try_from(count).ok()
-    }
-
-    /// Secrets; one alone reads as a list of one.
-    pub fn secrets(&mut self, reader: &mut Reader<'_>, key: &'static str) -> Option<Vec<(At, Secret)>> {
-        let path = reader.path_of(key);
-        let node = reader.node(key);
-        let broken = |node: &Node| self.expansion.is_broken(node.at);
-        let items: Vec<&Node> = match node.map(|node| (node, &node.value)) {
-            None | Some((_, Value::Null)) => return None,
-            Some((_, Value::List(items))) => items.iter().collect(),
-            Some((node, _)) => vec![node],
-        };
-        let mut secrets = Vec::new();
-        for item in items {
-            match item.scalar() {
-                // Reported already, and counted here so that it is not missed as well.
-                Some(_) if broken(item) => secrets.push((item.at, Secret::new("not known"))),
-                Some(text) if !text.is_empty() => secrets.push((item.at, Secret::new(text))),
-                Some(_) => self.empty_secret(&path, item.at),
-                None if item.value == Value::Null => self.empty_secret(&path, item.at),
-                None => self.wrong(&path, item, "a list of secrets"),
-            }
-        }
-        Some(secrets)
-    }
-
-    fn empty_secret(&mut self, path: &str, at: At) {
-        let message = format!("an entry of `{path}` is empty, and would prove nothing");
-        self.problems.add(self.file, Some(at), message).help("is the variable that should hold it set?");
     }
 
     /// One of several words.

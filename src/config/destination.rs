@@ -146,8 +146,19 @@ fn signer(
         };
         cx.problem(at, format!("`{path}` has secrets, but {why}"), help);
     }
+    check_ends(path, &scheme, list, cx);
     if !sign.wrong {
-        sign::check_keys(&scheme, list, cx);
+        sign::check_keys(list, |secret| scheme.signing_problem(secret), cx);
     }
     Signer { scheme, secrets: list.iter().map(|(_, secret)| secret.clone()).collect() }
+}
+
+/// A destination whose last secret ends would send nothing any more from then on.
+fn check_ends(path: &str, scheme: &Scheme, list: &[(At, Secret)], cx: &mut Context<'_>) {
+    let ends: Option<Vec<_>> = list.iter().map(|(at, secret)| Some((secret.ends_at()?, *at))).collect();
+    let last = ends.and_then(|ends| ends.into_iter().max());
+    if let Some((until, at)) = last.filter(|_| *scheme != Scheme::None) {
+        let message = format!("`{path}` has no secret to sign with from {until} on");
+        cx.problem(at, message, "add the secret that comes after it, in front, or remove `until`");
+    }
 }

@@ -162,6 +162,7 @@ mod tests {
             ("/properties/egress", format!("egress: {{ {zzz} }}")),
             ("/properties/scripts", format!("scripts: {{ {zzz} }}")),
             ("/$defs/source", format!("sources: {{ a: {{ {zzz} }} }}")),
+            ("/$defs/secret", format!("sources: {{ a: {{ secrets: [{{ {zzz} }}] }} }}")),
             ("/$defs/destination", format!("destinations: {{ a: {{ {zzz} }} }}")),
             (
                 "/$defs/destination/properties/breaker/anyOf/1",

@@ -1,15 +1,22 @@
 //! `sign:` of a source or a destination: scheme, secrets, and the parts of a custom scheme.
 
 use super::context::Context;
+use super::secrets;
 use crate::secret::Secret;
-use crate::signature::{Custom, Encoding, Hash, Scheme};
+use crate::signature::{Custom, Encoding, Hash, Scheme, WrongKey};
 use crate::yaml::{At, Node, Reader, Value};
 
 /// The schemes of this version, as they are written.
-pub(super) const SCHEMES: [&str; 7] =
-    ["standard-webhooks", "netbox", "infrahub", "github", "gitlab", "custom", "none"];
-/// Schemes of later versions.
-const LATER: &str = "standard-webhooks-ed25519";
+pub(super) const SCHEMES: [&str; 8] = [
+    "standard-webhooks",
+    "standard-webhooks-ed25519",
+    "netbox",
+    "infrahub",
+    "github",
+    "gitlab",
+    "custom",
+    "none",
+];
 
 /// What `sign:` says.
 #[derive(Debug, Clone, Default)]
@@ -88,13 +95,8 @@ fn short(path: &str, node: &Node, name: &str, cx: &mut Context<'_>) -> Option<Sc
 
 fn unknown(path: &str, at: At, name: &str, cx: &mut Context<'_>) {
     let shown = cx.expansion.shown(at, name).to_owned();
-    if name == LATER {
-        let message = format!("`{path}: {name}` is not supported by this version");
-        cx.problem(at, message, "write `standard-webhooks`");
-    } else {
-        let help = crate::yaml::nearest(name, &SCHEMES);
-        cx.problem(at, format!("`{path}` does not know `{shown}`"), help);
-    }
+    let help = crate::yaml::nearest(name, &SCHEMES);
+    cx.problem(at, format!("`{path}` does not know `{shown}`"), help);
 }
 
 fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
@@ -117,7 +119,7 @@ fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Sign {
         }
     };
     let wrong = cx.problems.len() > before;
-    let secrets = cx.secrets(r, "secrets");
+    let secrets = secrets::read(r, "secrets", cx);
     let required = cx.flag(r, "required");
     reader.finish(cx.problems);
     Sign { named: scheme.is_some(), scheme, wrong, secrets, required }
@@ -175,15 +177,17 @@ fn custom_header(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<String> {
     Some(name)
 }
 
-/// Reports secrets that the scheme cannot sign with.
-pub(super) fn check_keys(scheme: &Scheme, secrets: &[(At, Secret)], cx: &mut Context<'_>) {
-    for (at, secret) in secrets {
-        if let Some(problem) = scheme.secret_problem(secret) {
-            let help = match scheme.token_header() {
-                Some(_) => "one line without white space around it: is there a line break at its end?",
-                None => "copy it whole, or use a text that does not begin with `whsec_`",
-            };
-            cx.problem(*at, problem, help);
+/// Reports secrets that `problem` finds wrong: [`Scheme::secret_problem`] of a source,
+/// [`Scheme::signing_problem`] of a destination.
+pub(super) fn check_keys(
+    secrets: &[(At, Secret)],
+    problem: impl Fn(&Secret) -> Option<WrongKey>,
+    cx: &mut Context<'_>,
+) {
+    let known = |(at, _): &&(At, Secret)| !cx.expansion.is_broken(*at);
+    for (at, secret) in secrets.iter().filter(known) {
+        if let Some(WrongKey { problem, remedy }) = problem(secret) {
+            cx.problems.add(cx.file, Some(*at), problem).help(remedy);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::sign::{self, Sign};
-use super::{Source, name};
+use super::{Source, name, secrets};
 use crate::adapter;
 use crate::model::OWN_SOURCE;
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ pub(super) fn read(key: &Key, node: &Node, cx: &mut Context<'_>) -> Option<Sourc
     let mut reader = Reader::new(cx.file, format!("sources.{}", key.name), node, cx.problems)?;
     let r = &mut reader;
     let adapter = adapter(r, key.at, cx);
-    let mut secrets = cx.secrets(r, "secrets");
+    let mut secrets = secrets::read(r, "secrets", cx);
     let sign = sign::read(r, cx);
     if let Some(more) = sign.as_ref().and_then(|sign| sign.secrets.clone()) {
         secrets.get_or_insert_default().extend(more);
@@ -150,7 +150,7 @@ fn check_sign(
     }
     let generic = (adapter == Some("generic") && sign.is_none()).then_some(Scheme::StandardWebhooks);
     if let Some(scheme) = scheme.or(generic.as_ref()) {
-        sign::check_keys(scheme, secrets.unwrap_or_default(), cx);
+        sign::check_keys(secrets.unwrap_or_default(), |secret| scheme.secret_problem(secret), cx);
     }
 }
 

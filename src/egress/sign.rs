@@ -119,8 +119,7 @@ fn build(
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     put(&mut headers, configured(destination)?);
     put(&mut headers, given(destination, delivery)?);
-    let id = delivery.id.to_string();
-    for (name, text) in destination.sign.sign(&id, now.as_second(), &body) {
+    for (name, text) in signed(destination, delivery, &body, now)? {
         let mut value = value(&name, &text)?;
         // Some schemes send the secret itself.
         value.set_sensitive(destination.sign.scheme.token_header() == Some(name.as_str()));
@@ -131,6 +130,26 @@ fn build(
     *request.uri_mut() = url;
     *request.headers_mut() = headers;
     Ok(request)
+}
+
+/// The signature's headers. What is to be signed never leaves unsigned.
+fn signed(
+    destination: &Destination,
+    delivery: &Delivery,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Vec<(String, String)>, Unusable> {
+    let signer = &destination.sign;
+    let headers = signer.sign(&delivery.id.to_string(), now.as_second(), body);
+    let wanted = signer.scheme.signature_header();
+    if wanted.is_none_or(|wanted| headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(wanted))) {
+        return Ok(headers);
+    }
+    let why = match signer.expired_at(now.as_second()) {
+        Some(until) => format!("the last secret to sign with expired at {until}"),
+        None => "there is no secret to sign with".to_owned(),
+    };
+    Err(Unusable::new(why, "give the destination a new secret under `sign`"))
 }
 
 /// The destination's static headers; all but a few harmless ones count as secret.
@@ -265,6 +284,20 @@ mod tests {
         let preview = preview(&destination, &delivery, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(header(&preview, "x-gitlab-token"), [REDACTED]);
         assert!(!format!("{preview:?} {sent:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn nothing_leaves_unsigned_because_the_last_secret_expired() {
+        let destination = fixture::destination("http://example.org/", |destination| {
+            let secrets = vec![crate::secret::Secret::new("hunter2").until(Timestamp::UNIX_EPOCH)];
+            destination.sign = crate::signature::Signer { scheme: Scheme::Github, secrets };
+        });
+        let sent = |now| preview(&destination, &fixture::delivery("lane", b"{}"), now);
+        let before = sent(Timestamp::from_second(-1).unwrap()).unwrap();
+        assert_eq!(header(&before, "x-hub-signature-256").len(), 1);
+        let failure = sent(Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(failure.class, crate::model::FailureClass::Config);
+        assert_eq!(failure.error, "the last secret to sign with expired at 1970-01-01T00:00:00Z");
     }
 
     #[test]

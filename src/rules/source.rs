@@ -12,7 +12,7 @@ use crate::config::{self, Config};
 use crate::gate::Gate;
 use crate::model::OWN_SOURCE;
 use crate::problem::Problems;
-use crate::signature::{Scheme, Verifier};
+use crate::signature::{Scheme, Verifier, WrongKey};
 
 /// Compiles every source; those with mistakes are left out.
 pub(super) fn compile(
@@ -132,6 +132,9 @@ fn verifier(
         );
         return None;
     };
+    if source.scheme.is_none() {
+        check_keys(config, source, &scheme, problems);
+    }
     Some(Verifier {
         // Another scheme is not the adapter's, nor are its variants.
         variants: if source.variants && source.scheme.is_none() {
@@ -143,6 +146,17 @@ fn verifier(
         secrets: source.secrets.clone(),
         tolerance: source.tolerance.unwrap_or(adapter.tolerance.or(DEFAULT_TOLERANCE)),
     })
+}
+
+/// Secrets of a scheme that the source itself names were checked with the config, as were those of
+/// `generic`; what an adapter signs with is known only here.
+fn check_keys(config: &Config, source: &config::Source, scheme: &Scheme, problems: &mut Problems) {
+    let wrong = |secret| scheme.secret_problem(secret).filter(|_| source.adapter != "generic");
+    if let Some(WrongKey { problem, remedy }) = source.secrets.iter().find_map(wrong) {
+        let message =
+            format!("`sources.{}` has a secret that {} cannot use: {problem}", source.name, scheme.name());
+        problems.add(&config.file, Some(source.at), message).help(remedy);
+    }
 }
 
 /// For adapters that leave it open, such as those whose own scheme knows no timestamp.

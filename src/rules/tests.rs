@@ -149,3 +149,17 @@ fn the_shipped_config_is_right_without_any_variable() {
     assert!(rules.sources.len() >= 4 && rules.routes.len() >= 4);
     assert!(rules.routes.iter().all(|route| !route.to.is_empty()));
 }
+
+#[test]
+fn a_source_that_accepts_nobody_any_more_is_told_from_that_instant_on() {
+    let folder = folder();
+    let secrets = "[{ secret: a, until: 2026-12-31T12:00:00Z }, { secret: b, until: 2026-12-01 }]";
+    let rules =
+        load(folder.path(), &CONFIG.replace("[s], default_branch", &format!("{secrets}, default_branch")))
+            .unwrap();
+    let told = |now: &str| shown(&rules.expired(now.parse().unwrap()));
+    assert_eq!(told("2026-12-31T11:59:59.9Z"), "");
+    let wanted = "config.yaml:5:3: all secrets of `sources.infrahub` have expired, the last at 2026-12-31T12:00:00Z\n  \
+                  help: add the secret that the sender signs with now, or move `until`";
+    assert!(told("2026-12-31T12:00:00Z").ends_with(wanted), "{}", told("2026-12-31T12:00:00Z"));
+}

@@ -2,6 +2,7 @@
 //!
 //! For an operator with a captured request in hand; nothing on the way of a webhook calls it.
 
+mod asymmetric;
 mod token;
 mod tries;
 
@@ -10,7 +11,7 @@ use std::fmt;
 use http::HeaderMap;
 use serde::Serialize;
 
-use super::recipe::{Part, TIMESTAMP, TWIN, parts};
+use super::recipe::{Algorithm, Part, TIMESTAMP, TWIN, parts};
 use super::{Encoding, Hash, Refusal, Scheme, envelope};
 use crate::model::Timestamp;
 use crate::secret::Secret;
@@ -39,7 +40,8 @@ pub struct Finding {
     pub header: String,
     /// The scheme that this is; `None`: only `custom` can describe it.
     pub scheme: Option<&'static str>,
-    /// `sha1`, `sha256`, `sha384` or `sha512`; `None`: the secret itself was sent.
+    /// `sha1`, `sha256`, `sha384`, `sha512`, or `ed25519` of an asymmetric signature; `None`: the
+    /// secret itself was sent.
     pub hash: Option<&'static str>,
     /// What was signed, as a template; empty if nothing was, as is `text`.
     pub over: &'static str,
@@ -49,6 +51,8 @@ pub struct Finding {
     pub key: &'static str,
     /// The label of the secret.
     pub secret: String,
+    /// When the secret expired, if it has: the signature is right, and yet not accepted.
+    pub expired_at: Option<Timestamp>,
     /// What to change; `nothing to change` if the scheme accepts it as it is.
     pub remedy: String,
 }
@@ -62,11 +66,15 @@ impl Diagnosis {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(hash) = self.hash.map(str::to_uppercase) else {
-            let Self { header, secret, key, remedy, .. } = self;
-            return write!(f, "the token in {header} is the secret {secret:?}{key}; {remedy}");
+        let algorithm = match self.hash {
+            None => {
+                let Self { header, secret, key, remedy, .. } = self;
+                return write!(f, "the token in {header} is the secret {secret:?}{key}; {remedy}");
+            }
+            Some(asymmetric::NAME) => "Ed25519".to_owned(),
+            Some(hash) => format!("HMAC-{}", hash.to_uppercase()),
         };
-        write!(f, "the signature in {} is right for HMAC-{hash} over {}", self.header, self.text)?;
+        write!(f, "the signature in {} is right for {algorithm} over {}", self.header, self.text)?;
         if self.over != "{body}" {
             write!(f, " as {}", self.over)?;
         }
@@ -87,16 +95,21 @@ impl fmt::Display for Diagnosis {
 /// `secrets` come with the labels that the answer calls them by.
 pub fn diagnose(headers: &HeaderMap, body: &[u8], secrets: &[(String, Secret)], now: Timestamp) -> Diagnosis {
     let candidates = tries::candidates(headers);
-    let keys = tries::keys(secrets);
+    let named = tries::named(secrets, now);
+    let keys = tries::keys(&named);
+    let publics = asymmetric::keys(&named);
     let texts = tries::texts(body);
+    let signed = signed(headers, &texts);
     let mut findings = Vec::new();
     for candidate in &candidates {
-        findings.extend(explain(candidate, headers, &keys, &texts));
+        let finding = explain(candidate, &keys, &signed);
+        findings.extend(finding.or_else(|| asymmetric::explain(candidate, &publics, &signed)));
     }
     forget_twin(&mut findings);
     let mut problems = header_problems(headers);
+    problems.extend(asymmetric::problem(headers, &publics));
     problems.extend(timestamp_problem(headers, now));
-    let token = token::explain(headers, secrets);
+    let token = token::explain(headers, &named);
     let has_token = token.is_some();
     match token {
         Some(Ok(finding)) => findings.push(finding),
@@ -125,34 +138,39 @@ fn forget_twin(findings: &mut Vec<Finding>) {
     }
 }
 
-/// The plainest way in which one candidate is right.
-fn explain(
-    candidate: &Candidate<'_>,
-    headers: &HeaderMap,
-    keys: &[Key<'_>],
-    texts: &[Text<'_>],
-) -> Option<Finding> {
-    let hash = Hash::ALL.into_iter().find(|hash| hash.length() == candidate.tag.len())?;
+/// A text that may have been signed, and the frame it stands in.
+struct Signed<'a> {
+    over: &'static str,
+    text: &'a Text<'a>,
+    pieces: Vec<&'a [u8]>,
+}
+
+/// Every text in every frame that the headers can fill.
+fn signed<'a>(headers: &'a HeaderMap, texts: &'a [Text<'a>]) -> Vec<Signed<'a>> {
     let first = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    for text in texts {
-        for over in FRAMES {
-            let pieces: Option<Vec<&[u8]>> = parts(over)
-                .into_iter()
-                .map(|part| match part {
-                    Part::Text(text) => Some(text.as_bytes()),
-                    Part::Id => first(super::recipe::ID).map(str::as_bytes),
-                    Part::Timestamp => first(TIMESTAMP).map(str::as_bytes),
-                    Part::Body => Some(&*text.bytes),
-                })
-                .collect();
-            let Some(pieces) = pieces else { continue };
-            let right = |key: &&Key<'_>| hash.hmac(&key.bytes, pieces.iter().copied()) == candidate.tag;
-            if let Some(key) = keys.iter().find(right) {
-                return Some(finding(candidate, hash, over, text, key));
-            }
-        }
-    }
-    None
+    let fill = |over, text: &'a Text<'a>| -> Option<Vec<&'a [u8]>> {
+        let piece = |part| match part {
+            Part::Text(text) => Some(str::as_bytes(text)),
+            Part::Id => first(super::recipe::ID).map(str::as_bytes),
+            Part::Timestamp => first(TIMESTAMP).map(str::as_bytes),
+            Part::Body => Some(&*text.bytes),
+        };
+        parts(over).into_iter().map(piece).collect()
+    };
+    let framed = |text| {
+        let fill = &fill;
+        FRAMES.into_iter().filter_map(move |over| Some(Signed { over, text, pieces: fill(over, text)? }))
+    };
+    texts.iter().flat_map(framed).collect()
+}
+
+/// The plainest way in which one candidate is right.
+fn explain(candidate: &Candidate<'_>, keys: &[Key<'_>], signed: &[Signed<'_>]) -> Option<Finding> {
+    let hash = Hash::ALL.into_iter().find(|hash| hash.length() == candidate.tag.len())?;
+    signed.iter().find_map(|Signed { over, text, pieces }| {
+        let right = |key: &&Key<'_>| hash.hmac(&key.bytes, pieces.iter().copied()) == candidate.tag;
+        Some(finding(candidate, hash, over, text, keys.iter().find(right)?))
+    })
 }
 
 fn finding(
@@ -164,6 +182,8 @@ fn finding(
 ) -> Finding {
     let scheme = known_scheme(candidate, hash, over, key.form);
     let mut remedies: Vec<String> = Vec::new();
+    let (label, expired) = key.of.map_or(("", None), |named| (named.label, named.expired));
+    remedies.extend(expired.map(renew));
     remedies.extend(key.form.remedy().map(str::to_owned));
     match &scheme {
         Some(scheme) if text.form == TextForm::Raw && remedies.is_empty() => {
@@ -180,9 +200,15 @@ fn finding(
         over,
         text: text.form.phrase(),
         key: key.form.phrase(),
-        secret: key.label.to_owned(),
+        secret: label.to_owned(),
+        expired_at: expired,
         remedy: remedies.join("; "),
     }
+}
+
+/// What to do about a secret that is over.
+fn renew(expired: Timestamp) -> String {
+    format!("it expired at {expired}: give the sender the newer one, or move `until`")
 }
 
 fn known_scheme(candidate: &Candidate<'_>, hash: Hash, over: &str, key: KeyForm) -> Option<Scheme> {
@@ -192,7 +218,7 @@ fn known_scheme(candidate: &Candidate<'_>, hash: Hash, over: &str, key: KeyForm)
     schemes.into_iter().find(|scheme| {
         scheme.recipe().is_some_and(|recipe| {
             recipe.header.eq_ignore_ascii_case(candidate.header)
-                && recipe.hash == hash
+                && recipe.algorithm == Algorithm::Hmac(hash)
                 && recipe.encoding == candidate.encoding
                 && recipe.prefix == candidate.prefix
                 && recipe.over == parts(over)
@@ -219,7 +245,9 @@ fn header_problems(headers: &HeaderMap) -> Vec<String> {
     let mut problems = Vec::new();
     for scheme in [Scheme::Netbox, Scheme::Github, Scheme::Infrahub] {
         let Some(recipe) = scheme.recipe() else { continue };
-        if !headers.contains_key(recipe.header) {
+        let (name, given) = (recipe.header, headers.get(recipe.header));
+        // What holds only asymmetric signatures is not one of these schemes'.
+        if given.is_none() || (name == asymmetric::HEADER && asymmetric::is_alone(headers)) {
             continue;
         }
         if let Err(refusal) = envelope::Envelope::read(&recipe, headers) {

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::Refusal;
 use super::recipe::{ID, Message, Part, Recipe, TIMESTAMP};
 
-/// How many signatures one header may carry.
+/// How many entries one header may have, whichever scheme they are for.
 const MOST_ENTRIES: usize = 32;
 /// The longest id, in bytes.
 const LONGEST_ID: usize = 255;
@@ -86,12 +86,15 @@ fn tags(recipe: &Recipe<'_>, headers: &HeaderMap) -> Result<Vec<Vec<u8>>, Refusa
     let value = single(headers, recipe.header)?;
     let mut tags = Vec::new();
     let entries = value.split(recipe.separators).filter(|entry| !entry.is_empty());
+    let too_many = |most| malformed(recipe.header, format!("there are more than {most} signatures in it"));
     for (count, entry) in entries.enumerate() {
         if count == MOST_ENTRIES {
-            let why = format!("there are more than {MOST_ENTRIES} signatures in it");
-            return Err(malformed(recipe.header, why));
+            return Err(too_many(MOST_ENTRIES));
         }
         tags.extend(recipe.read(entry));
+        if tags.len() > recipe.algorithm.most() {
+            return Err(too_many(recipe.algorithm.most()));
+        }
     }
     match tags.is_empty() {
         true => Err(malformed(recipe.header, recipe.expected())),

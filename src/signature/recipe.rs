@@ -5,7 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Custom, Encoding, Hash, Scheme};
+use super::{Custom, Encoding, Hash, Scheme, ed25519};
 
 pub(super) const ID: &str = "webhook-id";
 pub(super) const TIMESTAMP: &str = "webhook-timestamp";
@@ -15,13 +15,39 @@ pub(super) const TWIN: &str = "X-Hub-Signature";
 /// What a scheme comes down to.
 #[derive(Debug)]
 pub(super) struct Recipe<'a> {
-    pub hash: Hash,
+    pub algorithm: Algorithm,
     pub encoding: Encoding,
     pub header: &'a str,
     pub prefix: &'a str,
     pub over: Vec<Part<'a>>,
     /// What may stand between several signatures in one header.
     pub separators: &'static [char],
+}
+
+/// How a signature is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    Hmac(Hash),
+    Ed25519,
+}
+
+impl Algorithm {
+    /// Of a signature, in bytes.
+    pub fn length(self) -> usize {
+        match self {
+            Self::Hmac(hash) => hash.length(),
+            Self::Ed25519 => ed25519::SIGNATURE,
+        }
+    }
+
+    /// How many signatures of one header are looked at. Comparing codes costs nothing; an
+    /// asymmetric signature is worked out anew, body and all, and anybody may ask for it.
+    pub fn most(self) -> usize {
+        match self {
+            Self::Hmac(_) => 32,
+            Self::Ed25519 => 8,
+        }
+    }
 }
 
 /// A piece of the text that is signed.
@@ -48,22 +74,24 @@ impl Scheme {
     /// `None` for [`Scheme::None`], and where the secret itself is sent.
     pub(super) fn recipe(&self) -> Option<Recipe<'_>> {
         let over_body = |hash, header, prefix| Recipe {
-            hash,
+            algorithm: Algorithm::Hmac(hash),
             encoding: Encoding::Hex,
             header,
             prefix,
             over: vec![Part::Body],
             separators: &[],
         };
+        let over_all = |algorithm, prefix| Recipe {
+            algorithm,
+            encoding: Encoding::Base64,
+            header: "webhook-signature",
+            prefix,
+            over: SIGNED_BY_ID.to_vec(),
+            separators: &[' '],
+        };
         match self {
-            Self::StandardWebhooks | Self::Infrahub => Some(Recipe {
-                hash: Hash::Sha256,
-                encoding: Encoding::Base64,
-                header: "webhook-signature",
-                prefix: "v1,",
-                over: SIGNED_BY_ID.to_vec(),
-                separators: &[' '],
-            }),
+            Self::StandardWebhooks | Self::Infrahub => Some(over_all(Algorithm::Hmac(Hash::Sha256), "v1,")),
+            Self::StandardWebhooksEd25519 => Some(over_all(Algorithm::Ed25519, "v1a,")),
             Self::Netbox => Some(over_body(Hash::Sha512, "X-Hook-Signature", "")),
             Self::Github => Some(over_body(Hash::Sha256, "X-Hub-Signature-256", "sha256=")),
             Self::Custom(custom) => Some(custom.recipe()),
@@ -74,7 +102,7 @@ impl Scheme {
     /// A second signature that is sent beside the first, and never verified.
     pub(super) fn twin(&self) -> Option<Recipe<'_>> {
         let first = self.recipe().filter(|_| *self == Self::Github)?;
-        Some(Recipe { hash: Hash::Sha1, header: TWIN, prefix: "sha1=", ..first })
+        Some(Recipe { algorithm: Algorithm::Hmac(Hash::Sha1), header: TWIN, prefix: "sha1=", ..first })
     }
 }
 
@@ -87,7 +115,7 @@ impl Custom {
             (true, true) => &[],
         };
         Recipe {
-            hash: self.hash,
+            algorithm: Algorithm::Hmac(self.hash),
             encoding: self.encoding,
             header: &self.header,
             prefix: &self.prefix,
@@ -126,15 +154,15 @@ impl Recipe<'_> {
         self.over.contains(&part)
     }
 
-    /// The message authentication code of a message.
-    pub fn tag(&self, key: &[u8], message: &Message<'_>) -> Vec<u8> {
-        let pieces = self.over.iter().map(|part| match part {
+    /// What is signed of a message, piece by piece.
+    pub fn pieces<'m>(&'m self, message: &Message<'m>) -> impl Iterator<Item = &'m [u8]> {
+        let Message { id, timestamp, body } = *message;
+        self.over.iter().map(move |part| match part {
             Part::Text(text) => text.as_bytes(),
-            Part::Id => message.id.as_bytes(),
-            Part::Timestamp => message.timestamp.as_bytes(),
-            Part::Body => message.body,
-        });
-        self.hash.hmac(key, pieces)
+            Part::Id => id.as_bytes(),
+            Part::Timestamp => timestamp.as_bytes(),
+            Part::Body => body,
+        })
     }
 
     /// One signature as it stands in the header.
@@ -145,12 +173,12 @@ impl Recipe<'_> {
     /// The code in one entry of the header; `None` for another version's, or a broken one.
     pub fn read(&self, entry: &str) -> Option<Vec<u8>> {
         let tag = self.encoding.decode(entry.trim_matches(' ').strip_prefix(self.prefix)?)?;
-        (tag.len() == self.hash.length()).then_some(tag)
+        (tag.len() == self.algorithm.length()).then_some(tag)
     }
 
     /// What an entry looks like, for messages.
     pub fn expected(&self) -> String {
-        let (length, encoding) = (self.hash.length(), self.encoding.name());
+        let (length, encoding) = (self.algorithm.length(), self.encoding.name());
         format!("expected {:?} and {length} bytes in {encoding}", self.prefix)
     }
 }

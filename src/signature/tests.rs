@@ -1,7 +1,9 @@
 //! Vectors, captured requests and properties of the whole room.
 
+mod asymmetric;
 mod corpus;
 mod doctor;
+mod expiry;
 mod schemes;
 mod variants;
 mod vectors;

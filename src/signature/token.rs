@@ -6,23 +6,31 @@ use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::Refusal;
 use super::envelope::malformed;
+use super::verify::Matches;
+use super::{Refusal, WrongKey};
+use crate::model::Timestamp;
 use crate::secret::Secret;
 
 /// The header of [`Scheme::Gitlab`](super::Scheme::Gitlab); its value is a secret.
 pub const TOKEN_HEADER: &str = "X-Gitlab-Token";
 
-/// The place of the first secret that stands in the header. Every secret is compared, whatever was
-/// found; an empty one proves nothing.
-pub(super) fn matching(header: &str, secrets: &[Secret], headers: &HeaderMap) -> Result<usize, Refusal> {
+/// The secrets that stand in the header. Every secret is compared, whatever was found; an empty one
+/// proves nothing.
+pub(super) fn matching(
+    header: &str,
+    secrets: &[Secret],
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<Matches, Refusal> {
     let given = given(header, headers)?;
-    let mut found = None;
+    let mut found = Matches::default();
     for (place, secret) in secrets.iter().enumerate().filter(|(_, secret)| !secret.expose().is_empty()) {
-        let same = same(given, secret.expose().as_bytes());
-        found = found.or(same.then_some(place));
+        if same(given, secret.expose().as_bytes()) {
+            found.add(place, secret, now);
+        }
     }
-    found.ok_or(Refusal::Mismatch)
+    Ok(found)
 }
 
 /// The one value, byte for byte but for white space around it.
@@ -44,7 +52,10 @@ pub(super) fn same(given: &[u8], secret: &[u8]) -> bool {
 }
 
 /// What keeps a secret from standing in a header as it is.
-pub(super) fn problem(secret: &str) -> Option<&'static str> {
+pub(super) fn problem(secret: &str) -> Option<WrongKey> {
     let fits = HeaderValue::from_bytes(secret.as_bytes()).is_ok() && secret.trim_ascii() == secret;
-    (!fits).then_some("the secret cannot stand in a header as it is")
+    (!fits).then_some(WrongKey {
+        problem: "the secret cannot stand in a header as it is",
+        remedy: "one line without white space around it: is there a line break at its end?",
+    })
 }

@@ -1,41 +1,87 @@
 //! Proving what came in, and signing what leaves.
 
-use std::borrow::Cow;
-
 use http::HeaderMap;
-use subtle::ConstantTimeEq;
 
 use super::envelope::Envelope;
+use super::key::ProvingKey;
 use super::recipe::{ID, Message, Recipe, TIMESTAMP};
 use super::{Refusal, Scheme, Signer, Verifier, token, variant};
 use crate::model::{Proof, Timestamp};
+use crate::secret::Secret;
 
-/// A key and the place of its secret in the list.
-type Key<'a> = (usize, Cow<'a, [u8]>);
+/// A key and the secret it was made of, with its place in the list.
+type Key<'a> = (usize, &'a Secret, ProvingKey<'a>);
+
+/// Which secrets were found to be right.
+#[derive(Debug, Default)]
+pub(super) struct Matches {
+    /// The first that holds.
+    valid: Option<usize>,
+    /// When the first that is over ended.
+    expired: Option<Timestamp>,
+}
+
+impl Matches {
+    pub fn add(&mut self, place: usize, secret: &Secret, now: Timestamp) {
+        match secret.expired_at(now) {
+            None => self.valid = self.valid.or(Some(place)),
+            Some(until) => self.expired = self.expired.or(Some(until)),
+        }
+    }
+
+    /// The place of the first that holds; else why not.
+    pub fn proved(&self) -> Result<usize, Refusal> {
+        self.valid.ok_or_else(|| self.refusal())
+    }
+
+    fn refusal(&self) -> Refusal {
+        self.expired.map_or(Refusal::Mismatch, |until| Refusal::Expired { until })
+    }
+}
 
 impl Signer {
     /// The headers to add: `webhook-id` and `webhook-timestamp` with every scheme, and the
     /// signature's own, of which `github` has two. `timestamp` is in Unix seconds.
     ///
-    /// Standard Webhooks messages carry a signature of every secret, the others one of the first.
+    /// Standard Webhooks messages carry a signature of every secret, the others one of the first;
+    /// those that are over do not count. Without any, there is no signature.
     /// Where the secret itself is sent ([`Scheme::token_header`]), its header is not to be shown.
     pub fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Vec<(String, String)> {
-        let timestamp = timestamp.to_string();
+        let (at, timestamp) = (instant(timestamp), timestamp.to_string());
         let mut headers = vec![(ID.to_owned(), id.to_owned()), (TIMESTAMP.to_owned(), timestamp.clone())];
         let message = Message { id, timestamp: &timestamp, body };
         let recipes = self.scheme.recipe().into_iter().chain(self.scheme.twin());
-        headers.extend(recipes.filter_map(|recipe| self.signature(&recipe, &message)));
-        let token = self.scheme.token_header().zip(self.secrets.first());
+        let secrets = self.valid(at);
+        headers.extend(recipes.filter_map(|recipe| self.signature(&secrets, &recipe, &message)));
+        let token = self.scheme.token_header().zip(secrets.first());
         headers.extend(token.map(|(header, secret)| (header.to_owned(), secret.expose().to_owned())));
         headers
     }
 
-    /// One header with its signatures; `None`: there is no secret.
-    fn signature(&self, recipe: &Recipe<'_>, message: &Message<'_>) -> Option<(String, String)> {
-        let many = if self.scheme == Scheme::StandardWebhooks { self.secrets.len() } else { 1 };
-        let written = |secret| recipe.written(&recipe.tag(&self.scheme.signing_key(secret), message));
-        let signatures: Vec<String> = self.secrets.iter().take(many).map(written).collect();
+    /// One header with its signatures; `None`: there is no secret that signs.
+    fn signature(
+        &self,
+        secrets: &[&Secret],
+        recipe: &Recipe<'_>,
+        message: &Message<'_>,
+    ) -> Option<(String, String)> {
+        let takes_many = matches!(self.scheme, Scheme::StandardWebhooks | Scheme::StandardWebhooksEd25519);
+        let many = if takes_many { secrets.len() } else { 1 };
+        let written = |secret: &Secret| Some(recipe.written(&self.scheme.tag(secret, recipe, message)?));
+        let signatures: Vec<String> =
+            secrets.iter().take(many).filter_map(|secret| written(secret)).collect();
         (!signatures.is_empty()).then(|| (recipe.header.to_owned(), signatures.join(" ")))
+    }
+
+    fn valid(&self, at: Timestamp) -> Vec<&Secret> {
+        self.secrets.iter().filter(|secret| secret.expired_at(at).is_none()).collect()
+    }
+
+    /// Since when no secret is left, if all are over at `timestamp` (Unix seconds).
+    pub fn expired_at(&self, timestamp: i64) -> Option<Timestamp> {
+        let at = instant(timestamp);
+        let ends: Option<Vec<Timestamp>> = self.secrets.iter().map(|secret| secret.expired_at(at)).collect();
+        ends?.into_iter().max()
     }
 }
 
@@ -54,7 +100,7 @@ impl Verifier {
     /// The first reason found; the sender must not learn which.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<Proof, Refusal> {
         if let Some(header) = self.scheme.token_header() {
-            let secret = token::matching(header, &self.secrets, headers)?;
+            let secret = token::matching(header, &self.secrets, headers, now)?.proved()?;
             let scheme = self.scheme.name().to_owned();
             return Ok(Proof { scheme, variant: None, secret: Some(secret) });
         }
@@ -62,15 +108,23 @@ impl Verifier {
         let envelope = Envelope::read(&recipe, headers)?;
         self.check_age(&envelope, now)?;
         let keys = self.keys();
-        if let Some(secret) = matching(&recipe, &keys, &envelope, body) {
+        let mut found = Matches::default();
+        let mut proved = |text: &[u8]| {
+            let message = envelope.message(text);
+            // Every key is asked, whatever was found.
+            for (place, secret, key) in &keys {
+                if key.proves(&recipe, &message, &envelope.tags) {
+                    found.add(*place, secret, now);
+                }
+            }
+            found.valid
+        };
+        if let Some(secret) = proved(body) {
             return Ok(self.proof("raw", secret));
         }
-        for (name, text) in variant::texts(body, &self.variants) {
-            if let Some(secret) = matching(&recipe, &keys, &envelope, text.as_bytes()) {
-                return Ok(self.proof(name, secret));
-            }
-        }
-        Err(Refusal::Mismatch)
+        let mut texts = variant::texts(body, &self.variants).into_iter();
+        let variant = texts.find_map(|(name, text)| Some(self.proof(name, proved(text.as_bytes())?)));
+        variant.ok_or_else(|| found.refusal())
     }
 
     fn check_age(&self, envelope: &Envelope<'_>, now: Timestamp) -> Result<(), Refusal> {
@@ -84,11 +138,10 @@ impl Verifier {
 
     fn keys(&self) -> Vec<Key<'_>> {
         let secrets = self.secrets.iter().enumerate();
-        secrets
-            .flat_map(|(place, secret)| {
-                self.scheme.verifying_keys(secret).into_iter().map(move |key| (place, key))
-            })
-            .collect()
+        let keys = |(place, secret)| {
+            self.scheme.proving_keys(secret).into_iter().map(move |key| (place, secret, key))
+        };
+        secrets.flat_map(keys).collect()
     }
 
     fn proof(&self, variant: &str, secret: usize) -> Proof {
@@ -100,16 +153,7 @@ impl Verifier {
     }
 }
 
-/// The first secret that made one of the signatures. Every pair is compared, whatever was found.
-fn matching(recipe: &Recipe<'_>, keys: &[Key<'_>], envelope: &Envelope<'_>, text: &[u8]) -> Option<usize> {
-    let message = envelope.message(text);
-    let mut found = None;
-    for (place, key) in keys {
-        let right = recipe.tag(key, &message);
-        for given in &envelope.tags {
-            let same = bool::from(right.ct_eq(given));
-            found = found.or(same.then_some(*place));
-        }
-    }
-    found
+/// What is beyond all times counts as later than any.
+fn instant(timestamp: i64) -> Timestamp {
+    Timestamp::from_second(timestamp).unwrap_or(Timestamp::MAX)
 }

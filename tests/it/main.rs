@@ -15,6 +15,7 @@ mod operate;
 mod presets;
 mod process;
 mod receiver;
+mod rotation;
 mod signing;
 mod sqlite;
 mod state;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crossconnect::clock::Clock as _;
+use crossconnect::secret::Secret;
+use crossconnect::signature::{KeyPair, Scheme, Verifier};
 use http::HeaderMap;
 use serde_json::json;
 use standardwebhooks::Webhook;
@@ -88,5 +91,42 @@ routes: [{ name: all, to: [tool] }]
     assert_eq!(received.len(), sent.len());
     assert!(received.iter().all(|got| sent.iter().any(|body| body[..] == got.body[..])));
     assert!(received.iter().all(|got| got.header("x-hook-signature").len() == 128));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_holds_only_the_public_key_can_verify_and_cannot_sign() {
+    let (old, new) = (KeyPair::from_seed([1; 32]), KeyPair::from_seed([2; 32]));
+    let config = format!(
+        r#"
+sources:
+  lab: {{ adapter: generic, open: true }}
+  next: {{ adapter: generic, sign: standard-webhooks-ed25519, secrets: [{}] }}
+destinations:
+  next: {{ url: "{{receiver}}/", sign: {{ scheme: standard-webhooks-ed25519, secrets: [{}, {}] }} }}
+routes: [{{ name: on, from: lab, to: next }}]
+"#,
+        old.public,
+        new.secret.expose(),
+        old.secret.expose()
+    );
+    let world = World::start(&config).await;
+    assert_eq!(world.post("lab", &crate::world::change("1", 1)).await.status, 200);
+    world.settled().await;
+    let got = &world.receiver.received()[0];
+    let verifier = |public: &str| Verifier {
+        scheme: Scheme::StandardWebhooksEd25519,
+        secrets: vec![Secret::new(public)],
+        tolerance: None,
+        variants: Vec::new(),
+    };
+    for public in [&new.public, &old.public] {
+        assert!(verifier(public).verify(&got.headers, &got.body, world.clock.now()).is_ok());
+    }
+    let headers =
+        ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| (name, got.header(name)));
+    let forged = got.body.iter().chain(b" ").copied().collect::<Vec<u8>>();
+    assert_eq!(world.send("POST", "/hooks/next", &headers, forged).await.status, 401);
+    assert_eq!(world.send("POST", "/hooks/next", &headers, got.body.clone()).await.status, 200);
     world.finish().await;
 }

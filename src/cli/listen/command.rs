@@ -12,7 +12,7 @@ use super::{Check, Failure, Options, Received, Receiver};
 use crate::cli::args::{self, Tolerance};
 use crate::cli::exit::{Exit, Usage};
 use crate::cli::receipts::proof_line;
-use crate::cli::scheme::{SCHEMES, scheme};
+use crate::cli::scheme::{SCHEMES, scheme, usable};
 use crate::cli::{Output, terminal};
 use crate::model::Json;
 use crate::secret::Secret;
@@ -24,6 +24,7 @@ Examples:
   crossconnect listen --port 9090
   crossconnect listen --port 9090 --secret whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
   crossconnect listen --secret hush --scheme github --status 500 --times 3
+  crossconnect listen --secret whpk_YLsDDNjfegS4l6WvHg8w9U3Y+VpyD4BjquBn00HpKFA= --scheme standard-webhooks-ed25519
   crossconnect listen --port 0 --count 1 --output json")]
 pub struct Args {
     /// The address to listen on; port 0 takes any free port
@@ -32,7 +33,7 @@ pub struct Args {
     /// The port to listen on, on 127.0.0.1
     #[arg(long, conflicts_with = "listen")]
     port: Option<u16>,
-    /// What requests must be signed with; more than one: any of them
+    /// What requests must be signed with (of an asymmetric scheme the public key); more than one: any of them
     #[arg(long, env = "CROSSCONNECT_SECRET", hide_env_values = true, value_parser = args::secret)]
     secret: Vec<Secret>,
     #[arg(long, value_parser = scheme, help = format!("How they are signed: one for all secrets, or one for each [default: standard-webhooks]: {SCHEMES}"))]
@@ -97,12 +98,15 @@ fn checks(args: &Args) -> Result<Vec<Check>, Usage> {
             false => Err(Usage("--scheme needs a --secret to verify with".into())),
         };
     }
-    let check = |scheme: &Scheme, secrets| Check::new("", scheme.clone(), secrets, args.tolerance.0);
+    let check = |scheme: &Scheme, secrets: Vec<Secret>| {
+        usable(&secrets, |secret| scheme.secret_problem(secret))?;
+        Ok(Check::new("", scheme.clone(), secrets, args.tolerance.0))
+    };
     match args.scheme.as_slice() {
-        [] => Ok(vec![check(&Scheme::StandardWebhooks, secrets)]),
-        [one] => Ok(vec![check(one, secrets)]),
+        [] => Ok(vec![check(&Scheme::StandardWebhooks, secrets)?]),
+        [one] => Ok(vec![check(one, secrets)?]),
         many if many.len() == secrets.len() => {
-            Ok(many.iter().zip(secrets).map(|(scheme, secret)| check(scheme, vec![secret])).collect())
+            many.iter().zip(secrets).map(|(scheme, secret)| check(scheme, vec![secret])).collect()
         }
         many => Err(Usage(format!(
             "{} --secret and {} --scheme: give one scheme for all secrets, or one for each",
@@ -180,6 +184,7 @@ mod tests {
         assert_eq!(count("--secret a --scheme netbox --secret b --scheme github"), Ok(2));
         assert!(count("--secret a --scheme netbox --scheme github").is_err());
         assert!(count("--scheme netbox").is_err());
+        assert!(count("--secret a --scheme standard-webhooks-ed25519").is_err());
     }
 
     #[test]

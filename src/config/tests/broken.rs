@@ -99,10 +99,6 @@ fn what_later_versions_bring_is_not_silently_ignored() {
     for (text, path) in [
         ("state: redis://host:6379/0".to_owned(), "`state` in Redis"),
         ("state: redis+sentinel://host".to_owned(), "`state` in Redis"),
-        (
-            "destinations: { a: { url: 'https://a.example', sign: { scheme: standard-webhooks-ed25519, secrets: [x] } } }".to_owned(),
-            "`destinations.a.sign.scheme: standard-webhooks-ed25519`",
-        ),
     ] {
         let found = message(&text);
         assert!(found.contains(&format!("{path} is not supported by this version")), "{found}");
@@ -215,6 +211,20 @@ fn signing_of_destinations() {
     assert_eq!(
         destination("sign: { secrets: [whsec_%%] }"),
         "the secret begins with `whsec_`, but what follows is no base64\n  help: copy it whole, or use a text that does not begin with `whsec_`"
+    );
+    assert_eq!(
+        destination(
+            "sign: { scheme: standard-webhooks-ed25519, secrets: [whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=] }"
+        ),
+        "the key is a public one, which cannot sign\n  help: give the secret key, which begins with `whsk_`; the public one is for the receiver"
+    );
+    assert_eq!(
+        source("adapter: generic, secrets: [whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=]"),
+        "the secret is a key of the scheme standard-webhooks-ed25519\n  help: write `sign: { scheme: standard-webhooks-ed25519, … }`, or use a `whsec_` secret"
+    );
+    assert_eq!(
+        source("adapter: infrahub, sign: standard-webhooks-ed25519, secrets: [whsk_nWGxne9W]"),
+        "the secret key has neither 32 nor 64 bytes\n  help: copy the key whole, with its padding"
     );
 }
 
@@ -408,4 +418,37 @@ proptest! {
             messages(&shell.replace("KEY", key).replace("VALUE", &value));
         }
     }
+}
+
+#[test]
+fn secrets_that_end() {
+    assert_eq!(
+        source("adapter: netbox, secrets: [{ secret: s, until: soon }]"),
+        "`sources.a.secrets[0].until` must be an instant such as `2026-12-31T00:00:00Z`, or a date (midnight UTC), this is `soon`"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: [s, { secret: o, until: 2026-12-31T00:00:00 }]"),
+        "`sources.a.secrets[1].until` must be an instant such as `2026-12-31T00:00:00Z`, or a date (midnight UTC), this is `2026-12-31T00:00:00`\n  help: add `Z` for UTC, or an offset such as `+01:00`"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: [s, { until: 2026-12-31 }]"),
+        "`sources.a.secrets[1].secret` is missing\n  help: the secret that ends, such as `${OLD_SECRET}`"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: [s, { secret: o, untill: 2026-12-31 }]"),
+        "unknown key `sources.a.secrets[1].untill`\n  help: did you mean `until`?"
+    );
+    assert_eq!(
+        source("adapter: netbox, secrets: { secret: '${NOT_SET:-}', until: 2026-12-31 }"),
+        "an entry of `sources.a.secrets.secret` is empty, and would prove nothing\n  help: is the variable that should hold it set?"
+    );
+    let none = "`destinations.a.sign` has no secret to sign with from 2026-12-31T00:00:00Z on\n  help: add the secret that comes after it, in front, or remove `until`";
+    assert_eq!(destination("sign: { secrets: [{ secret: s, until: 2026-12-31 }] }"), none);
+    assert_eq!(
+        destination(
+            "sign: { secrets: [{ secret: s, until: 2026-12-31 }, { secret: o, until: 2026-12-01 }] }"
+        ),
+        none
+    );
+    assert_eq!(destination("sign: { secrets: [n, { secret: o, until: 2026-12-01 }] }"), "");
 }

@@ -47,6 +47,7 @@ async fn a_request_carries_the_body_as_it_is_and_its_record_hides_secrets() {
         destination.method = http::Method::PUT;
         destination.headers = fixture::headers(&[("authorization", "Bearer hunter2hunter2")]);
         destination.sign.scheme = Scheme::Netbox;
+        destination.sign.secrets = vec![crate::secret::Secret::new("key")];
     });
     let (stack, clock) = stack_of(destination, LOOPBACK);
     let mut delivery = fixture::delivery("a", b"{\"a\": 1.10}");

@@ -2,23 +2,23 @@
 
 use http::HeaderMap;
 
-use super::Finding;
-use super::tries::KeyForm;
-use crate::secret::Secret;
+use super::tries::{KeyForm, Named};
+use super::{Finding, renew};
 use crate::signature::token::{TOKEN_HEADER, given, same};
 use crate::signature::{Refusal, Scheme};
 
 /// The secret that stands in the header, or what is wrong with it; `None`: there is no such header.
-pub(super) fn explain(headers: &HeaderMap, secrets: &[(String, Secret)]) -> Option<Result<Finding, String>> {
+pub(super) fn explain(headers: &HeaderMap, secrets: &[Named<'_>]) -> Option<Result<Finding, String>> {
     let given = match given(TOKEN_HEADER, headers) {
         Ok(given) => given,
         Err(Refusal::MissingHeader(_)) => return None,
         Err(refusal) => return Some(Err(refusal.to_string())),
     };
-    let found = secrets.iter().find_map(|(label, secret)| {
-        let forms = [(KeyForm::Text, secret.expose()), (KeyForm::Trimmed, secret.expose().trim())];
+    let found = secrets.iter().find_map(|named| {
+        let text = named.secret.expose();
+        let forms = [(KeyForm::Text, text), (KeyForm::Trimmed, text.trim())];
         let (form, _) = forms.into_iter().find(|(_, text)| same(given, text.as_bytes()))?;
-        Some(finding(label, form))
+        Some(finding(*named, form))
     });
     let count = secrets.len();
     let header = TOKEN_HEADER.to_ascii_lowercase();
@@ -27,7 +27,7 @@ pub(super) fn explain(headers: &HeaderMap, secrets: &[(String, Secret)]) -> Opti
     }))
 }
 
-fn finding(label: &str, form: KeyForm) -> Finding {
+fn finding(named: Named<'_>, form: KeyForm) -> Finding {
     let accepted = || format!("nothing to change: the scheme {} accepts it", Scheme::Gitlab.name());
     Finding {
         header: TOKEN_HEADER.to_ascii_lowercase(),
@@ -36,7 +36,8 @@ fn finding(label: &str, form: KeyForm) -> Finding {
         over: "",
         text: "",
         key: form.phrase(),
-        secret: label.to_owned(),
-        remedy: form.remedy().map_or_else(accepted, str::to_owned),
+        secret: named.label.to_owned(),
+        expired_at: named.expired,
+        remedy: named.expired.map(renew).or(form.remedy().map(str::to_owned)).unwrap_or_else(accepted),
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::HeaderMap;
 
 use crate::json::{NonFinite, parse};
+use crate::model::Timestamp;
 use crate::secret::Secret;
 use crate::signature::key::{PREFIX, decoded};
 use crate::signature::python::{COMPACT_UTF8, SPACED_UTF8, dumps};
@@ -99,23 +100,43 @@ impl KeyForm {
     }
 }
 
-/// A key to try, and the label of its secret.
-pub(super) struct Key<'a> {
+/// A secret to try, and what the answer calls it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named<'a> {
     pub label: &'a str,
+    pub secret: &'a Secret,
+    /// When it expired, if it has.
+    pub expired: Option<Timestamp>,
+}
+
+/// Those that hold come before those that are over.
+pub(super) fn named(secrets: &[(String, Secret)], now: Timestamp) -> Vec<Named<'_>> {
+    let mut named = Vec::with_capacity(secrets.len());
+    for (label, secret) in secrets {
+        named.push(Named { label, secret, expired: secret.expired_at(now) });
+    }
+    named.sort_by_key(|named| named.expired.is_some());
+    named
+}
+
+/// A key to try, and its secret.
+pub(super) struct Key<'a> {
+    /// `None`: of an empty secret, which nobody configured.
+    pub of: Option<Named<'a>>,
     pub form: KeyForm,
     pub bytes: Cow<'a, [u8]>,
 }
 
-pub(super) fn keys(secrets: &[(String, Secret)]) -> Vec<Key<'_>> {
+pub(super) fn keys<'a>(secrets: &[Named<'a>]) -> Vec<Key<'a>> {
     let mut keys: Vec<Key<'_>> = Vec::new();
-    for (label, secret) in secrets {
-        for (form, bytes) in forms(secret.expose()) {
+    for named in secrets {
+        for (form, bytes) in forms(named.secret.expose()) {
             if !bytes.is_empty() && !keys.iter().any(|key| key.bytes == bytes) {
-                keys.push(Key { label, form, bytes });
+                keys.push(Key { of: Some(*named), form, bytes });
             }
         }
     }
-    keys.push(Key { label: "", form: KeyForm::Empty, bytes: Cow::Borrowed(b"") });
+    keys.push(Key { of: None, form: KeyForm::Empty, bytes: Cow::Borrowed(b"") });
     keys
 }
 
@@ -160,6 +181,17 @@ impl TextForm {
             Self::Nothing => "nothing in place of the body",
         }
     }
+
+    /// What to do where no variant of a release explains it.
+    pub fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::Raw => None,
+            Self::NewlineRemoved => Some("something on the way added a line end to the body"),
+            Self::NewlineAdded => Some("something on the way took the line end off the body"),
+            Self::Nothing => Some("something on the way added a body, or the sender signs none"),
+            _ => Some("something on the way rewrote the JSON: pass the body through byte by byte"),
+        }
+    }
 }
 
 /// A text to try.
@@ -172,14 +204,7 @@ pub(super) struct Text<'a> {
 
 impl Text<'_> {
     pub fn remedy(&self) -> Option<&'static str> {
-        match self.form {
-            TextForm::Raw => None,
-            _ if self.tried => Some("set variants: true"),
-            TextForm::NewlineRemoved => Some("something on the way added a line end to the body"),
-            TextForm::NewlineAdded => Some("something on the way took the line end off the body"),
-            TextForm::Nothing => Some("something on the way added a body, or the sender signs none"),
-            _ => Some("something on the way rewrote the JSON: pass the body through byte by byte"),
-        }
+        if self.tried { Some("set variants: true") } else { self.form.remedy() }
     }
 }
 

@@ -213,7 +213,9 @@ fn nothing_is_accepted_without_a_secret_or_a_scheme() {
 
 #[test]
 fn names_lead_back_to_schemes() {
-    for name in ["standard-webhooks", "netbox", "infrahub", "github", "gitlab", "none"] {
+    for name in
+        ["standard-webhooks", "standard-webhooks-ed25519", "netbox", "infrahub", "github", "gitlab", "none"]
+    {
         assert_eq!(Scheme::parse(name).map(|scheme| scheme.name()), Some(name));
     }
     assert_eq!(Scheme::parse("custom"), None);
