@@ -3,6 +3,8 @@
 //! Never refuses: a failure is an outcome. What one route's script does wrong stops no other
 //! route; the receipt counts as failed, and a replay runs what failed again.
 
+#[cfg(test)]
+mod fixture;
 mod gather;
 mod run;
 mod seal;

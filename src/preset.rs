@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 pub use expect::Sent;
-pub use trial::{Trial, Trials};
+pub use trial::{Given, ROUTE, Trial, Trials};
 
 /// Where the operator's own presets lie, beside the config.
 const FOLDER: &str = "presets";

@@ -4,6 +4,7 @@
 //! Pure: events and an instant in, a verdict out. No files, no network, no clock. Files are
 //! read when a script is compiled, never when it runs.
 
+mod batch;
 mod engine;
 mod fault;
 mod guard;
@@ -27,10 +28,11 @@ use std::time::Duration;
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
 
-use crate::model::{Event, Json, Member, Timestamp};
+use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::At;
 
+pub use batch::Joining;
 pub use proof::{TestResult, run_tests};
 
 pub(crate) use proof::sample_event;
@@ -73,15 +75,6 @@ pub struct Script {
     transform: Option<At>,
     batch_key: Option<At>,
     transform_batch: Option<At>,
-}
-
-/// What a script said about an event that waits for others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Joining {
-    /// Dropped, and why if the script said so.
-    Dropped(Option<String>),
-    /// It waits; the key is that of `batch_key`.
-    Joins(Option<String>),
 }
 
 /// What a script said about one event, or about a batch.
@@ -171,16 +164,6 @@ impl Script {
         self.transform
     }
 
-    /// Whether the script says by which key events are gathered.
-    pub fn keys_events(&self) -> bool {
-        self.batch_key.is_some()
-    }
-
-    /// Whether the script says as what a batch leaves.
-    pub fn transforms_batches(&self) -> bool {
-        self.transform_batch.is_some()
-    }
-
     /// Runs `filter`, then `transform`. Copies the event; see [`Script::run_shared`].
     pub fn run(&self, event: &Event, now: Timestamp) -> Result<Verdict, ScriptError> {
         self.run_shared(&Arc::new(event.clone()), now)
@@ -191,26 +174,6 @@ impl Script {
     pub fn run_shared(&self, event: &Arc<Event>, now: Timestamp) -> Result<Verdict, ScriptError> {
         let _guard = guard::begin(&self.limits, now);
         self.caught(|| self.judge(event))
-    }
-
-    /// Runs `filter`, then, if the event is gathered by its key, `batch_key`.
-    pub fn join(&self, event: &Arc<Event>, keyed: bool, now: Timestamp) -> Result<Joining, ScriptError> {
-        let _guard = guard::begin(&self.limits, now);
-        self.caught(|| self.key(event, keyed))
-    }
-
-    /// Runs `transform_batch` over the events of a batch. Limits are those of one run; only what it
-    /// may hold is more.
-    pub fn run_batch(&self, members: &[Member], now: Timestamp) -> Result<Verdict, ScriptError> {
-        let Some(at) = self.transform_batch else { return Ok(Verdict::Pass) };
-        let _guard = guard::begin_batch(&self.limits, now);
-        let events = Dynamic::from(view::List(node::Node::batch(seat::seats(members))));
-        self.caught(|| {
-            let given = self
-                .call("transform_batch", events)
-                .and_then(|given| guard::survived(verdict::of_transform("transform_batch(events)", given)?));
-            given.map_err(|error| self.explained(error, at))
-        })
     }
 
     /// rhai promises no panics and so do the host functions; should one of them err, it costs this
@@ -237,15 +200,6 @@ impl Script {
         let Some(at) = self.filter else { return Ok(None) };
         let given = self.call("filter", view_of(event)).and_then(|given| verdict::of_filter(&given));
         given.map_err(|error| self.explained(error, at))
-    }
-
-    fn key(&self, event: &Arc<Event>, keyed: bool) -> Result<Joining, ScriptError> {
-        if let Some(Verdict::Dropped(reason)) = self.filtered(event)? {
-            return Ok(Joining::Dropped(reason));
-        }
-        let Some(at) = self.batch_key.filter(|_| keyed) else { return Ok(Joining::Joins(None)) };
-        let given = self.call("batch_key", view_of(event)).and_then(|given| verdict::of_key(&given));
-        given.map(Joining::Joins).map_err(|error| self.explained(error, at))
     }
 
     /// rhai forgets where a limit was passed, and a result has no place; then it is the function.

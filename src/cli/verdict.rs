@@ -66,25 +66,24 @@ pub fn route(verdict: &Json) -> String {
 /// `waits for others of 05c732a7 in bat_0197 until 2025-06-30T21:57:22Z`; a dry run knows the window
 /// instead, and what this event alone would become.
 fn gathered(verdict: &Json) -> String {
+    let [by, key] = ["by", "key"].map(|name| field(verdict, name));
     let given = |name: &str, before: &str| match field(verdict, name) {
         text if text == "-" => String::new(),
         text => format!(" {before} {text}"),
     };
-    let key = field(verdict, "key");
-    let waits = match verdict.get("alone").and_then(Json::as_bool) {
-        Some(true) => {
-            format!("has no {} to wait with others, and leaves as a batch of its own", field(verdict, "by"))
-        }
-        _ => format!("waits for others of{} {key}", given("by", "").trim_end()),
+    let window = verdict.get("window").map(window).unwrap_or_default();
+    let waits = match (verdict.get("alone").and_then(Json::as_bool), by.as_str()) {
+        (Some(true), _) => format!("has no {by} to wait with others, and leaves as a batch of its own"),
+        (_, "-") => format!("waits for others of {key}"),
+        _ => format!("waits for others of {by} {key}{window}"),
     };
-    let window = verdict.get("window").map(window).filter(|_| !waits.ends_with("own")).unwrap_or_default();
     let sealed = verdict.get("sealed").unwrap_or(&Json::Null);
     let alone = match (sealed.get("failed"), sealed.get("dropped")) {
         (Some(why), _) => format!("; alone it would have failed{}", failure(why)),
         (_, Some(_)) => format!("; alone it would be dropped by the script{}", behind(sealed, "dropped")),
         _ => String::new(),
     };
-    format!("{waits}{}{}{window}{alone}", given("batch", "in"), given("until", "until"))
+    format!("{waits}{}{}{alone}", given("batch", "in"), given("until", "until"))
 }
 
 fn window(window: &Json) -> String {

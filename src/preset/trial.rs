@@ -1,11 +1,13 @@
-//! `tests:` of a preset: an event in, the request that has to leave.
+//! `tests:` of a preset: an event or a batch in, the request that has to leave.
 //!
 //! Only read here. Whoever runs them makes a destination of the preset and its example.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::expect::{self, Expect, Sent};
-use crate::model::{Event, Json};
+use crate::model::{Batch, BatchId, By, Event, Json, Lineage, Member, ReceiptId};
 use crate::problem::Problems;
 use crate::script;
 use crate::yaml::{self, Node, Reader, Value};
@@ -22,11 +24,24 @@ pub struct Trials {
 #[derive(Debug)]
 pub struct Trial {
     pub name: String,
-    pub event: Arc<Event>,
+    pub given: Given,
     /// Keys instead of those of the example.
     pub with: Json,
     expect: Expect,
 }
+
+/// What comes in.
+#[derive(Debug)]
+pub enum Given {
+    Event(Arc<Event>),
+    /// Of the route [`ROUTE`].
+    Batch(Batch),
+}
+
+/// The route that batches of tests come through.
+pub const ROUTE: &str = "test";
+/// More events than a test needs.
+const MOST: u64 = 10_000;
 
 impl Trials {
     /// Reads `example:` and `tests:` of a preset. The other keys are the config's business.
@@ -54,7 +69,18 @@ impl Trial {
         let mut reader = Reader::new(file, "tests", item, problems)?;
         let name = reader.text("name", problems);
         let said = reader.node("event");
-        let event = script::sample_event(&reader, said, problems);
+        let several = reader.node("events");
+        let times = reader.count("times", problems).unwrap_or(1).clamp(1, MOST);
+        let events = match several.map(|node| (node, &node.value)) {
+            None => script::sample_event(&reader, said, problems).map(|event| vec![event]),
+            Some((_, Value::List(items))) if !items.is_empty() && said.is_none() => {
+                items.iter().map(|item| script::sample_event(&reader, Some(item), problems)).collect()
+            }
+            Some((node, _)) => {
+                reader.wrong("events", node, "a list of events, without `event` beside it", problems);
+                None
+            }
+        };
         let lengths = reader.node("stretch").map(Node::to_json);
         let with = reader.section("with", problems).map(|section| mapping(section.entries()));
         let expect = match reader.section("expect", problems) {
@@ -66,13 +92,17 @@ impl Trial {
             }
         };
         reader.finish(problems);
-        let event = event.and_then(|event| stretched(event, lengths.as_ref(), file, item, problems));
+        let stretch = |event| stretched(event, lengths.as_ref(), file, item, problems);
+        let events: Option<Vec<Event>> = events.and_then(|events| events.into_iter().map(stretch).collect());
         if problems.len() > before {
             return None;
         }
         Some(Self {
             name: name.unwrap_or_else(|| format!("line {}", item.at.0)),
-            event: Arc::new(event?),
+            given: match several {
+                Some(_) => Given::Batch(batch(events?, usize::try_from(times).ok()?)?),
+                None => Given::Event(Arc::new(events?.pop()?)),
+            },
             with: with.unwrap_or_else(|| mapping(&[])),
             expect: expect?,
         })
@@ -83,6 +113,30 @@ impl Trial {
     pub fn failures(&self, sent: &Result<Sent, String>) -> Vec<String> {
         self.expect.failures(sent)
     }
+}
+
+/// The events, `times` over, as a batch of one correlation.
+fn batch(events: Vec<Event>, times: usize) -> Option<Batch> {
+    let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
+    let first = events.first()?.clone();
+    let receipt = ReceiptId::new(first.received_at);
+    let member = |event: &Arc<Event>| Member {
+        receipt,
+        event: event.clone(),
+        lookups: Json::Null,
+        lineage: Lineage::default(),
+        body: Bytes::from_static(b"{}"),
+    };
+    let key = first.correlation_id.clone().unwrap_or_else(|| first.id.to_string());
+    Some(Batch {
+        id: BatchId::new(first.received_at),
+        route: ROUTE.to_owned(),
+        by: By::Correlation,
+        group: format!("correlation:{}:{key}", first.source),
+        key,
+        opened_at: first.received_at,
+        members: events.iter().cycle().take(events.len() * times).map(member).collect(),
+    })
 }
 
 fn mapping(entries: &[(yaml::Key, Node)]) -> Json {

@@ -163,3 +163,77 @@ fn a_source_that_accepts_nobody_any_more_is_told_from_that_instant_on() {
                   help: add the secret that the sender signs with now, or move `until`";
     assert!(told("2026-12-31T12:00:00Z").ends_with(wanted), "{}", told("2026-12-31T12:00:00Z"));
 }
+
+/// A config with one route that gathers.
+fn gathering(destination: &str, route: &str) -> String {
+    format!(
+        "sources: {{ netbox: {{ adapter: netbox, secrets: [s] }} }}\n\
+         destinations:\n  tool: {{ url: 'https://a.example/', sign: none, {destination} }}\n\
+         routes:\n  - {{ name: r, to: [tool], {route} }}\n"
+    )
+}
+
+#[test]
+fn what_no_batch_could_ever_do_is_told_beforehand() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("scripts")).unwrap();
+    for (name, text) in [
+        ("filter", "fn filter(event) { true }"),
+        ("single", "\nfn transform(event) { #{} }"),
+        ("both", "fn transform(event) { #{} }\nfn transform_batch(events) { #{} }"),
+        ("key", "fn batch_key(event) { 1 }"),
+        ("broken", "fn transform(event) {"),
+    ] {
+        std::fs::write(folder.path().join(format!("scripts/{name}.rhai")), text).unwrap();
+    }
+    let prefix = format!("{}/", folder.path().to_string_lossy());
+    let told = |destination: &str, route: &str| match load(folder.path(), &gathering(destination, route)) {
+        Ok(_) => Vec::new(),
+        Err(problems) => {
+            problems.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect::<Vec<_>>()
+        }
+    };
+    let key = "help: add a script with `fn batch_key(event) { event.data.site?.slug }`";
+    let format = "help: choose `event` or `cloudevents`, give the destination a `body_template`, or the route a \
+                  script with `fn transform_batch(events)`";
+    for (destination, route, wanted) in [
+        ("", "coalesce: key", format!("config.yaml:5:38: `routes[0]` gathers by key, and has no script that says which\n  {key}")),
+        (
+            "",
+            "coalesce: { quiet: 1s, by: key }, script: scripts/filter.rhai",
+            format!("config.yaml:5:55: `routes[0]` gathers by key, and scripts/filter.rhai defines no `batch_key`\n  {key}"),
+        ),
+        (
+            "",
+            "coalesce: kind, script: scripts/single.rhai",
+            "scripts/single.rhai:2:1: `transform` never runs for the route `r`, whose events leave together\n  \
+             help: write `fn transform_batch(events)`, or give the route a script without `transform`".to_owned(),
+        ),
+        (
+            "format: native",
+            "coalesce: kind",
+            format!("config.yaml:5:21: `routes[0].to`: the format `native` of `tool` cannot carry a batch\n  {format}"),
+        ),
+        (
+            "format: datagerry",
+            "coalesce: kind, script: scripts/filter.rhai",
+            format!("config.yaml:5:21: `routes[0].to`: the format `datagerry` of `tool` cannot carry a batch\n  {format}"),
+        ),
+    ] {
+        assert_eq!(told(destination, route), [wanted], "{destination} {route}");
+    }
+    for (destination, route) in [
+        ("", "coalesce: kind"),
+        ("", "coalesce: key, script: scripts/key.rhai"),
+        ("", "coalesce: kind, script: scripts/filter.rhai"),
+        ("", "script: scripts/key.rhai"),
+        ("", "script: scripts/both.rhai"),
+        ("format: native", "coalesce: kind, script: scripts/both.rhai"),
+        ("format: cloudevents-binary", "coalesce: kind"),
+        ("body_template: '{{ batch.key }}'", "coalesce: kind"),
+    ] {
+        assert_eq!(told(destination, route), [""; 0], "{destination} {route}");
+    }
+    let broken = told("format: native", "coalesce: key, script: scripts/broken.rhai");
+    assert!(broken.len() == 1 && broken[0].starts_with("scripts/broken.rhai:1:"), "{broken:#?}");
+}

@@ -2,7 +2,9 @@
 
 use rhai::{EvalAltResult, ParseErrorType, Position};
 
-use super::guard::{self, OUT_OF_MEMORY, OUT_OF_TIME, TOO_DEEP, TOO_MANY_ENTRIES, TOO_MANY_ITEMS};
+use super::guard::{
+    self, OUT_OF_BODIES, OUT_OF_MEMORY, OUT_OF_TIME, TOO_DEEP, TOO_MANY_ENTRIES, TOO_MANY_ITEMS,
+};
 use super::{Limits, ScriptError};
 use crate::yaml::At;
 
@@ -70,6 +72,7 @@ fn past_limit(error: &EvalAltResult, limits: &Limits) -> Option<String> {
         EvalAltResult::ErrorTerminated(token, _) => match token.as_immutable_string_ref().ok()?.as_str() {
             OUT_OF_TIME => format!("{} ms", limits.wall_clock.as_millis()),
             OUT_OF_MEMORY => format!("{} MiB for all its values", guard::allowed() >> 20),
+            OUT_OF_BODIES => format!("{} MiB of bodies read as `native`", guard::bodies(limits) >> 20),
             TOO_MANY_ITEMS => items(limits),
             TOO_MANY_ENTRIES => entries(limits),
             TOO_DEEP => format!("{} levels of values inside one another", guard::MAX_DEPTH),

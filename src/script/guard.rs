@@ -31,6 +31,7 @@ const BATCH: usize = 4;
 /// The reasons why a run is ended from outside rhai; also the tokens rhai hands back.
 pub(super) const OUT_OF_TIME: &str = "time";
 pub(super) const OUT_OF_MEMORY: &str = "memory";
+pub(super) const OUT_OF_BODIES: &str = "bodies";
 pub(super) const TOO_DEEP: &str = "depth";
 pub(super) const TOO_MANY_ITEMS: &str = "items";
 pub(super) const TOO_MANY_ENTRIES: &str = "entries";
@@ -71,6 +72,11 @@ fn memory(limits: &Limits) -> usize {
     limits.string_bytes.saturating_mul(16).clamp(1 << 20, 64 << 20)
 }
 
+/// Of how many bytes the bodies may be that a run over a batch parses.
+pub(super) fn bodies(limits: &Limits) -> usize {
+    memory(limits)
+}
+
 /// Begins a run on this thread.
 pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
     begin_with(limits, memory(limits), now)
@@ -91,7 +97,7 @@ fn begin_with(limits: &Limits, memory: usize, now: Timestamp) -> Guard {
         scale: Scale { arrays: limits.array_items, maps: limits.map_entries },
         memory,
         copies: memory,
-        bodies: self::memory(limits),
+        bodies: bodies(limits),
         doomed: None,
     };
     RUN.with_borrow_mut(|slot| *slot = Some(run));
@@ -209,7 +215,7 @@ pub(super) fn charge(bytes: usize) -> Result<(), Box<EvalAltResult>> {
 pub(super) fn may_parse(bytes: usize) -> bool {
     RUN.with_borrow_mut(|run| match run.as_mut() {
         Some(run) if bytes > run.bodies => {
-            run.doomed = Some(OUT_OF_MEMORY);
+            run.doomed = Some(OUT_OF_BODIES);
             false
         }
         Some(run) => {
@@ -220,11 +226,11 @@ pub(super) fn may_parse(bytes: usize) -> bool {
     })
 }
 
-/// What a run gave, unless it had to end.
-pub(super) fn survived<T>(given: T) -> Result<T, Box<EvalAltResult>> {
+/// What a run gave, unless it had to end: then whatever went wrong came of that.
+pub(super) fn survived<T>(given: Result<T, Box<EvalAltResult>>) -> Result<T, Box<EvalAltResult>> {
     match RUN.with_borrow(|run| run.as_ref().and_then(|run| run.doomed)) {
         Some(why) => Err(ended(why)),
-        None => Ok(given),
+        None => given,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What scripts may do, and what they may not.
 
+mod batches;
 mod host;
 mod limits;
 mod mistakes;

@@ -9,9 +9,9 @@ use serde_json::{Map, json};
 
 use super::Ran;
 use crate::egress;
-use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request};
+use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Sealed};
 use crate::pipeline;
-use crate::preset::{self, Sent, Trials};
+use crate::preset::{self, Given, Sent, Trials};
 use crate::problem::{Problem, Problems};
 use crate::rules::Rules;
 
@@ -60,14 +60,24 @@ fn hand_on(problem: Problem, file: &str, problems: &mut Problems) {
 fn sent(dir: &Path, name: &str, example: &Json, trial: &preset::Trial) -> Result<Sent, String> {
     let rules = destination(dir, name, example, &trial.with)
         .map_err(|found| found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-    let receipt = receipt(&trial.event);
-    let route = rules.routes.first().ok_or("there is no route")?;
-    let made = pipeline::deliveries(route, &trial.event, &receipt, receipt.received_at)
-        .map_err(|failure| format!("{} ({})", failure.message, failure.place.unwrap_or_default()))?;
+    let (made, now) = match &trial.given {
+        Given::Event(event) => {
+            let route = rules.routes.first().ok_or("there is no route")?;
+            let receipt = receipt(event);
+            (pipeline::deliveries(route, event, &receipt, receipt.received_at), receipt.received_at)
+        }
+        Given::Batch(batch) => match pipeline::seal(&rules, batch, batch.opened_at) {
+            Sealed::Sent(made) => (Ok(made), batch.opened_at),
+            Sealed::Dropped(_) => return Err("the batch was dropped".to_owned()),
+            Sealed::Failed(failure) => (Err(failure), batch.opened_at),
+        },
+    };
+    let made =
+        made.map_err(|failure| format!("{} ({})", failure.message, failure.place.unwrap_or_default()))?;
     let (Some(delivery), Some(to)) = (made.first(), rules.destinations.values().next()) else {
         return Err("nothing would leave".to_owned());
     };
-    let preview = egress::preview(to, delivery, receipt.received_at).map_err(|failure| failure.error)?;
+    let preview = egress::preview(to, delivery, now).map_err(|failure| failure.error)?;
     Ok(Sent { method: preview.method, url: preview.url, headers: preview.headers, body: preview.body })
 }
 
@@ -78,7 +88,7 @@ fn destination(dir: &Path, name: &str, example: &Json, with: &Json) -> Result<Ru
             "egress": {"allow": ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]},
             "sources": {"test": {"adapter": "generic", "open": true}},
             "destinations": {"test": destination},
-            "routes": [{"name": "test", "to": "test"}],
+            "routes": [{"name": preset::ROUTE, "to": "test"}],
         });
         let file = dir.join("config.yaml").to_string_lossy().into_owned();
         Rules::from_text(&file, &config.to_string(), &|name| Some(variable(name)))

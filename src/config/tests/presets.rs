@@ -240,7 +240,7 @@ fn a_preset_says_what_newer_changes_do_unless_the_destination_does() {
     }
     let found = told(&folder, &text("ordered: none"));
     assert!(
-        found[0].starts_with("config.yaml:2:62: `destinations.a.on_newer: supersede` does nothing"),
+        found[0].starts_with("config.yaml:2:57: `destinations.a.on_newer: supersede` does nothing"),
         "{found:#?}"
     );
 }
