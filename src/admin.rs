@@ -4,6 +4,7 @@
 
 mod api;
 mod auth;
+mod destinations;
 mod explain;
 mod steer;
 mod view;
@@ -25,6 +26,7 @@ use tower::{ServiceBuilder, ServiceExt};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::model::Standing;
 use crate::reply::Rejection;
 use crate::rules::{self, Rules};
 use crate::store::{Store, StoreError};
@@ -38,6 +40,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Loads the config again and swaps the rules; the text lists every problem.
     pub reload: Arc<dyn Fn() -> Result<Arc<Rules>, String> + Send + Sync>,
+    /// How a destination fares in this process; `None`: nothing is sent there.
+    pub standing: Arc<dyn Fn(&str) -> Option<Standing> + Send + Sync>,
     /// Whether a webhook sent now would be accepted.
     pub ready: Arc<dyn Fn() -> Answering + Send + Sync>,
     /// Runs a request through the rules without storing or sending anything.
@@ -69,6 +73,8 @@ pub type Service = BoxCloneSyncService<Request<Incoming>, Response<Full<Bytes>>,
 
 /// Bodies sent to the API are filters and dry runs.
 const MAX_BODY: usize = 8 * 1024 * 1024;
+/// Ends an exposition.
+const END: &str = "# EOF\n";
 /// Answers are pages of at most 500 lines, or one receipt.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
 
@@ -85,7 +91,9 @@ pub fn service(shared: Shared) -> Service {
         .route("/api/v1/deliveries/{id}/cancel", post(steer::cancel))
         .route("/api/v1/sources", get(api::sources))
         .route("/api/v1/routes", get(api::routes))
-        .route("/api/v1/destinations", get(api::destinations))
+        .route("/api/v1/destinations", get(destinations::list))
+        .route("/api/v1/destinations/{name}/pause", post(destinations::pause))
+        .route("/api/v1/destinations/{name}/resume", post(destinations::resume))
         .route("/api/v1/stats", get(api::stats))
         .route("/api/v1/try", post(steer::dry_run))
         .route("/api/v1/reload", post(steer::reload))
@@ -130,7 +138,12 @@ async fn ready(State(shared): State<Shared>) -> axum::response::Response {
 
 async fn metrics(State(shared): State<Shared>) -> Result<axum::response::Response, Problem> {
     let mut text = shared.metrics.render();
+    if let Some(body) = text.strip_suffix(END) {
+        text.truncate(body.len());
+    }
     view::gauges(&mut text, &shared.store.ledger().await?, &shared.store.pending().await?);
+    destinations::gauges(&shared, &mut text).await?;
+    text.push_str(END);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let mut response = axum::response::Response::new(axum::body::Body::from(text));
     response.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static(kind));

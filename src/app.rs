@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, State};
-use crate::egress::Egress;
+use crate::egress::{Egress, Standings};
 use crate::errands::{self, Errands};
 use crate::ingress::{self, Draining};
 use crate::metrics::Metrics;
@@ -123,15 +123,16 @@ impl App {
         let ingress_service = ingress::stack(&shared);
         let ingress_task =
             spawn(serve::run(ingress_listener, ingress_service, limits.clone(), stop_ingress.clone()));
-        let admin_service = admin::service(operators(shared, swap.clone()));
-        let admin_limits = serve::Limits { max_connections: 256, grace: Duration::from_secs(2), ..limits };
-        let rest = vec![
-            spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
-            spawn(purge(store.clone(), clock.clone(), watch.clone(), stop_rest.clone())),
-        ];
+        let purge = purge(store.clone(), clock.clone(), watch.clone(), stop_rest.clone());
         let errands = errands::Context { rules: watch.clone(), store: store.clone(), clock: clock.clone() };
         let errands = Errands::start(&errands);
         let egress = Egress::start(watch, store.clone(), clock, metrics.clone());
+        let admin_service = admin::service(operators(shared, swap.clone(), egress.standings()));
+        let admin_limits = serve::Limits { max_connections: 256, grace: Duration::from_secs(2), ..limits };
+        let rest = vec![
+            spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
+            spawn(purge),
+        ];
         Ok(Self {
             ingress,
             admin,
@@ -227,7 +228,11 @@ fn warn_of(rules: &Rules, now: Timestamp) {
     }
 }
 
-fn operators(ingress: ingress::Shared, swap: Arc<watch::Sender<Arc<Rules>>>) -> admin::Shared {
+fn operators(
+    ingress: ingress::Shared,
+    swap: Arc<watch::Sender<Arc<Rules>>>,
+    standings: Standings,
+) -> admin::Shared {
     let rules = ingress.rules.clone();
     let (trial_rules, clock) = (rules.clone(), ingress.clock.clone());
     admin::Shared {
@@ -240,6 +245,7 @@ fn operators(ingress: ingress::Shared, swap: Arc<watch::Sender<Arc<Rules>>>) -> 
             let rules = trial_rules.borrow().clone();
             trial::run(&rules, &request, clock.now())
         }),
+        standing: Arc::new(move |destination| standings.of(destination)),
         ready: Arc::new(move || {
             let ingress = ingress.clone();
             Box::pin(async move { ingress::ready(&ingress).await })

@@ -9,6 +9,7 @@ pub mod check;
 pub mod completion;
 pub mod deliveries;
 pub mod demo;
+pub mod destinations;
 pub mod exit;
 pub mod explain;
 pub mod healthcheck;
@@ -83,6 +84,8 @@ pub enum Command {
     Deliveries(deliveries::Args),
     /// Lists, shows and retries dead deliveries of a running gateway
     Dead(deliveries::DeadArgs),
+    /// Lists, pauses and resumes the destinations of a running gateway
+    Destinations(destinations::Args),
     /// Explains every step of one receipt
     Explain(explain::Args),
     /// Runs stored receipts through the current rules again
@@ -149,6 +152,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<Exit> {
         Command::Receipts(args) => wait(receipts::run(args, out)),
         Command::Deliveries(args) => wait(deliveries::run(args, out)),
         Command::Dead(args) => wait(deliveries::run_dead(args, out)),
+        Command::Destinations(args) => wait(destinations::run(args, out)),
         Command::Explain(args) => wait(explain::run(args, out)),
         Command::Replay(args) => wait(replay::run(args, out)),
         Command::Import(args) => import::run(&args, out),

@@ -148,22 +148,6 @@ pub async fn routes(State(shared): State<Shared>) -> Answer<Value> {
     Answer(json!({"items": items, "next": null}))
 }
 
-pub async fn destinations(State(shared): State<Shared>) -> Result {
-    let rules = shared.rules.borrow().clone();
-    let pending = shared.store.pending().await?;
-    let items: Vec<Value> = rules
-        .config
-        .destinations
-        .iter()
-        .map(|destination| {
-            let waiting =
-                pending.iter().find(|(name, _)| *name == destination.name).map_or(0, |(_, count)| *count);
-            view::destination(destination, waiting)
-        })
-        .collect();
-    Ok(Answer(json!({"items": items, "next": null})))
-}
-
 pub async fn stats(State(shared): State<Shared>) -> Result {
     let revision = shared.rules.borrow().revision.clone();
     let pending: serde_json::Map<String, Value> =

@@ -123,15 +123,8 @@ fn tls(tls: &config::Tls) -> Value {
     view
 }
 
-/// Appends what is counted in the store to the exposition, before its end marker.
+/// Appends what is counted in the store to the exposition.
 pub fn gauges(text: &mut String, ledger: &Ledger, pending: &[(String, u64)]) {
-    if let Some(body) = text.strip_suffix("# EOF\n") {
-        text.truncate(body.len());
-    }
-    text.push_str(
-        "# HELP crossconnect_events Events by how they ended; accepted equals the sum of the others.\n",
-    );
-    text.push_str("# TYPE crossconnect_events gauge\n");
     let states = [
         ("accepted", ledger.accepted),
         ("delivered", ledger.delivered),
@@ -142,16 +135,19 @@ pub fn gauges(text: &mut String, ledger: &Ledger, pending: &[(String, u64)]) {
         ("dead", ledger.dead),
         ("cancelled", ledger.cancelled),
         ("pending", ledger.pending),
-    ];
+    ]
+    .map(|(state, count)| (state.to_owned(), count));
+    let help = "Events by how they ended; accepted equals the sum of the others.";
+    gauge(text, "events", help, "state", &states);
+    gauge(text, "pending", "Deliveries that wait, by destination.", "destination", pending);
+}
+
+/// Appends one gauge with a sample for each value of its label.
+pub fn gauge(text: &mut String, name: &str, help: &str, label: &str, samples: &[(String, u64)]) {
     // Writing into a `String` cannot fail.
-    for (state, count) in states {
-        let _ = writeln!(text, "crossconnect_events{{state=\"{state}\"}} {count}");
+    let _ = writeln!(text, "# HELP crossconnect_{name} {help}\n# TYPE crossconnect_{name} gauge");
+    for (value, count) in samples {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        let _ = writeln!(text, "crossconnect_{name}{{{label}=\"{value}\"}} {count}");
     }
-    text.push_str("# HELP crossconnect_pending Deliveries that wait, by destination.\n");
-    text.push_str("# TYPE crossconnect_pending gauge\n");
-    for (destination, count) in pending {
-        let name = destination.replace('\\', "\\\\").replace('"', "\\\"");
-        let _ = writeln!(text, "crossconnect_pending{{destination=\"{name}\"}} {count}");
-    }
-    text.push_str("# EOF\n");
 }

@@ -36,7 +36,7 @@ async fn kill_9_loses_nothing_and_keeps_the_order() {
     let changes = webhooks.div_ceil(OBJECTS);
     let receiver = Receiver::start().await;
     // Fails a third of its answers, in no pattern that follows the lanes.
-    receiver.answer(|n, _| if (n * 7919 + n / 3) % 3 == 0 { 503 } else { 200 });
+    receiver.answer(|n, _| if (n * 7919 + n / 3) % 3 == 0 { 500 } else { 200 });
     let dir = tempfile::tempdir().unwrap();
     let (ingress, admin) = (free_port(), free_port());
     let waits = vec!["30ms"; 60].join(", ");
@@ -48,7 +48,7 @@ async fn kill_9_loses_nothing_and_keeps_the_order() {
             "ingress: {{ listen: 127.0.0.1:{ingress} }}\nadmin: {{ listen: 127.0.0.1:{admin} }}\n\
              state: sqlite:state.db\negress: {{ allow: [127.0.0.0/8] }}\n\
              sources: {{ lab: {{ adapter: generic, open: true }} }}\n\
-             destinations:\n  tool: {{ url: \"{url}\", sign: {{ scheme: none }}, in_flight: {IN_FLIGHT}, retry: [{waits}] }}\n\
+             destinations:\n  tool: {{ url: \"{url}\", sign: {{ scheme: none }}, in_flight: {IN_FLIGHT}, breaker: off, retry: [{waits}] }}\n\
              routes: [{{ name: all, to: [tool] }}]\n"
         ),
     );

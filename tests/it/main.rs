@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod bridge;
+mod care;
 mod corpus;
 mod delivery;
 mod freshness;

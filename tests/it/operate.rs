@@ -8,7 +8,7 @@ const CONFIG: &str = r#"
 sources:
   lab: { adapter: generic, open: true }
 destinations:
-  tool: { url: "{receiver}/tool?token=hunter2&x=1", sign: { scheme: none }, retry: [] }
+  tool: { url: "{receiver}/tool?token=hunter2&x=1", sign: { scheme: none }, retry: [], breaker: off }
 routes:
   - { name: all, to: [tool] }
 "#;

@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 
 use super::*;
 use crate::cli::exit::Exit;
-use crate::cli::{Cli, Command, deliveries, receipts, replay};
+use crate::cli::{Cli, Command, deliveries, destinations, receipts, replay};
 use crate::model::ReceiptId;
 
 #[test]
@@ -93,6 +93,7 @@ async fn ran(line: &str, url: &str) -> (anyhow::Result<Exit>, String) {
         Command::Receipts(args) => receipts::run(args, &mut out).await,
         Command::Dead(args) => deliveries::run_dead(args, &mut out).await,
         Command::Deliveries(args) => deliveries::run(args, &mut out).await,
+        Command::Destinations(args) => destinations::run(args, &mut out).await,
         Command::Replay(args) => replay::run(args, &mut out).await,
         other => panic!("{other:?} is not tried here"),
     };
@@ -154,4 +155,21 @@ async fn dead_deliveries_are_retried_by_id_or_by_filter() {
     let posted = posted.lock().unwrap();
     assert_eq!(posted[0].0, format!("deliveries/{id}/retry"));
     assert_eq!(posted[1], ("deliveries/retry".to_owned(), json!({"destination": "awx", "state": "dead"})));
+}
+
+#[tokio::test]
+async fn destinations_are_paused_and_resumed_by_name() {
+    let (url, _, posted) = gateway(0).await;
+    let line = "destinations pause awx eda --reason moving~house --url {url} --output json";
+    let (result, text) = ran(line, &url).await;
+    assert_eq!(result.unwrap(), Exit::Done);
+    assert_eq!(serde_json::from_str::<Json>(&text).unwrap().as_array().map(Vec::len), Some(2));
+    ran("destinations resume awx --url {url}", &url).await.0.unwrap();
+    let reason = json!({"reason": "moving house"});
+    let expected = [
+        ("destinations/awx/pause".to_owned(), reason.clone()),
+        ("destinations/eda/pause".to_owned(), reason),
+        ("destinations/awx/resume".to_owned(), json!({})),
+    ];
+    assert_eq!(*posted.lock().unwrap(), expected);
 }
