@@ -11,6 +11,7 @@ mod expand;
 mod headers;
 mod ingress;
 mod layer;
+mod lookup;
 mod loop_guard;
 mod name;
 mod preset;

@@ -2,6 +2,7 @@
 //!
 //! Compiling reports the mistakes of all files together. Nothing here is asked per event.
 
+mod lookup;
 mod outlet;
 mod revision;
 mod route;
@@ -12,14 +13,14 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::adapter::{Adapter, Settings};
+use crate::adapter::{Adapter, Path, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
 use crate::model::Json;
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
 use crate::script::Script;
-use crate::template::Templates;
+use crate::template::{Questions, Templates};
 
 use revision::Revision;
 
@@ -31,6 +32,7 @@ pub struct Rules {
     pub config: Config,
     pub sources: HashMap<Arc<str>, Arc<Source>>,
     pub destinations: HashMap<Arc<str>, Arc<config::Destination>>,
+    pub lookups: HashMap<Arc<str>, Arc<Lookup>>,
     /// In the order of the config.
     pub routes: Vec<Route>,
 }
@@ -54,7 +56,18 @@ pub struct Route {
     pub script: Option<Arc<Script>>,
     /// Put under the event's `data`, whose own keys win.
     pub action_data: Option<serde_json::Map<String, Json>>,
+    /// What is looked up before the script runs, by name.
+    pub lookups: Vec<Arc<str>>,
     pub to: Vec<Arc<Outlet>>,
+}
+
+/// A named question to another system, compiled.
+#[derive(Debug)]
+pub struct Lookup {
+    pub settings: Arc<config::Lookup>,
+    pub questions: Questions,
+    /// What of an answer is meant; `None`: all of it.
+    pub(crate) select: Option<Path>,
 }
 
 /// A destination as routes see it.
@@ -124,7 +137,8 @@ fn compile(config: Config, text: &str, problems: &mut Problems) -> Rules {
         .iter()
         .map(|destination| (Arc::from(destination.name.as_str()), Arc::new(destination.clone())))
         .collect();
-    let outlets = outlet::compile(&destinations, problems);
+    let lookups = lookup::compile(&config, problems);
+    let outlets = outlet::compile(&config, &destinations, problems);
     let routes = route::compile(&config, &outlets, &mut revision, problems);
-    Rules { revision: revision.finish(), config, sources, destinations, routes }
+    Rules { revision: revision.finish(), config, sources, destinations, lookups, routes }
 }

@@ -8,6 +8,7 @@ mod fault;
 mod guard;
 mod host;
 mod load;
+mod lookups;
 mod message;
 mod node;
 mod proof;
@@ -29,6 +30,7 @@ use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::At;
 
+pub use lookups::Asked;
 pub use proof::{TestResult, run_tests};
 
 pub(crate) use proof::sample_event;
@@ -69,6 +71,8 @@ pub struct Script {
     /// Where the functions stand, if they do.
     filter: Option<At>,
     transform: Option<At>,
+    /// The lookups that it and its imports name.
+    pub lookups: Vec<Asked>,
 }
 
 /// What a script said about one event.
@@ -129,7 +133,11 @@ impl Script {
         let mut engine = engine::build(file, limits, loader.clone());
         let ast = parse(&engine, file, &text, limits, &loader, problems);
         let imported = loader.close(file, &text, problems);
-        view::register_properties(&mut engine, imported.iter().chain([&text]).map(String::as_str));
+        let imported = imported.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let texts: Vec<(&str, &str)> = imported.chain([(file, text.as_str())]).collect();
+        view::register_properties(&mut engine, texts.iter().map(|(_, text)| *text));
+        let lookups: Vec<Asked> = texts.iter().flat_map(|(file, text)| lookups::asked(file, text)).collect();
+        lookups.iter().for_each(|asked| lookups::register_property(&mut engine, &asked.name));
         let ast = ast?;
         let filter = entry(&ast, "filter", file, &text, problems);
         let transform = entry(&ast, "transform", file, &text, problems);
@@ -147,6 +155,7 @@ impl Script {
                 limits: limits.clone(),
                 filter: filter?,
                 transform: transform?,
+                lookups,
             }),
         }
     }
@@ -159,13 +168,29 @@ impl Script {
     /// The same without a copy: the script reads the event in place. The event is let go of
     /// when this returns, so that [`Arc::try_unwrap`] gives it back.
     pub fn run_shared(&self, event: &Arc<Event>, now: Timestamp) -> Result<Verdict, ScriptError> {
+        self.run_with(event, None, now)
+    }
+
+    /// The same with what lookups found: a JSON object, by name.
+    pub fn run_with(
+        &self,
+        event: &Arc<Event>,
+        lookups: Option<&Arc<Json>>,
+        now: Timestamp,
+    ) -> Result<Verdict, ScriptError> {
         let _guard = guard::begin(&self.limits, now);
+        guard::give(lookups);
         // rhai promises no panics and so do the host functions; should one of them err, it
         // costs this receipt and not the worker.
         catch_unwind(AssertUnwindSafe(|| self.judge(event))).unwrap_or_else(|_| {
             let message = "the script made its interpreter fail; please report it".to_owned();
             Err(ScriptError { message, place: self.file.clone() })
         })
+    }
+
+    /// Whether its messages take the place of what destinations make of the event.
+    pub fn transforms(&self) -> bool {
+        self.transform.is_some()
     }
 
     fn judge(&self, event: &Arc<Event>) -> Result<Verdict, ScriptError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::format::Rendered;
-use crate::model::{Decision, Delivery, DeliveryId, Event, Failure, Receipt, Stage, Timestamp};
+use crate::model::{Decision, Delivery, DeliveryId, Event, Failure, Json, Receipt, Stage, Timestamp};
 use crate::rules::{Outlet, Route};
 use crate::script::{Body, Message, Verdict};
 use crate::template::{Scene, TemplateError, Templates};
@@ -16,6 +16,8 @@ pub(super) struct Run<'a> {
     pub receipt: &'a Receipt,
     pub event: &'a Arc<Event>,
     pub route: &'a Route,
+    /// What the route's lookups found: a JSON object, by name. `None`: it makes none.
+    pub lookups: Option<&'a Arc<Json>>,
     pub now: Timestamp,
 }
 
@@ -44,7 +46,7 @@ impl Run<'_> {
     fn scripted(&self) -> Result<Verdict, Failure> {
         match &self.route.script {
             None => Ok(Verdict::Pass),
-            Some(script) => script.run_shared(self.event, self.now).map_err(|error| Failure {
+            Some(script) => script.run_with(self.event, self.lookups, self.now).map_err(|error| Failure {
                 stage: Stage::Script,
                 message: error.message,
                 place: Some(error.place),
@@ -153,7 +155,10 @@ impl Run<'_> {
         content: impl FnOnce(Option<(&Templates, &Scene)>) -> Result<Content, Failure>,
     ) -> Result<Delivery, Failure> {
         let (to, id) = (&outlet.settings, DeliveryId::new(self.now));
-        let scene = outlet.templates.as_ref().map(|all| (all, all.scene(self.event, &to.kinds, id)));
+        let scene = outlet
+            .templates
+            .as_ref()
+            .map(|all| (all, all.scene_with(self.event, &to.kinds, id, self.lookups)));
         let scene = scene.as_ref().map(|(templates, scene)| (*templates, scene));
         let mut said = content(scene)?;
         let (url, mut headers) = match scene {
@@ -196,9 +201,14 @@ impl Run<'_> {
         if let Some(key) = key {
             return Some(format!("key:{key}"));
         }
-        let object = self.event.object.as_ref()?;
-        Some(format!("{}:{}:{}", self.event.source, object.kind, object.id))
+        lane(self.event)
     }
+}
+
+/// The lane of an event's object.
+pub(super) fn lane(event: &Event) -> Option<String> {
+    let object = event.object.as_ref()?;
+    Some(format!("{}:{}:{}", event.source, object.kind, object.id))
 }
 
 /// Takes a header out of the list.

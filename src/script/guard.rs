@@ -6,12 +6,13 @@
 //! ends in one call, and rhai hands no context to its progress hook.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Position, Scope};
 
-use super::{Limits, value};
-use crate::model::Timestamp;
+use super::{Limits, lookups, value};
+use crate::model::{Json, Timestamp};
 
 /// How deep values may nest.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -44,6 +45,8 @@ struct Run {
     memory: usize,
     /// What host functions and messages may still copy.
     copies: usize,
+    /// What lookups found, by name.
+    lookups: Option<Arc<Json>>,
 }
 
 thread_local! {
@@ -75,6 +78,7 @@ pub(super) fn begin(limits: &Limits, now: Timestamp) -> Guard {
         scale: Scale { arrays: limits.array_items, maps: limits.map_entries },
         memory: memory(limits),
         copies: memory(limits),
+        lookups: None,
     };
     RUN.with_borrow_mut(|slot| *slot = Some(run));
     Guard
@@ -87,7 +91,24 @@ pub(super) fn watch(engine: &mut Engine) {
     engine.on_progress(|operations| {
         (operations & 15 == 0 && late()).then(|| Dynamic::from(OUT_OF_TIME.to_owned()))
     });
-    engine.on_var(|_, _, context| read(&context).map(|()| None));
+    engine.on_var(|name, _, context| {
+        read(&context)?;
+        Ok(lookups::variable(name, &context))
+    });
+}
+
+/// Gives the run what lookups found.
+pub(super) fn give(found: Option<&Arc<Json>>) {
+    RUN.with_borrow_mut(|run| {
+        if let Some(run) = run.as_mut() {
+            run.lookups = found.cloned();
+        }
+    });
+}
+
+/// What lookups found, if the run was given any.
+pub(super) fn lookups() -> Option<Arc<Json>> {
+    RUN.with_borrow(|run| run.as_ref()?.lookups.clone())
 }
 
 fn late() -> bool {

@@ -6,9 +6,10 @@ mod expect;
 mod sample;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{Limits, Script, load};
-use crate::model::{Event, Timestamp};
+use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::{self, Node, Reader, Value};
 use expect::Expected;
@@ -29,6 +30,8 @@ pub struct TestResult {
 struct Case {
     name: String,
     event: Event,
+    /// What lookups found, by name.
+    lookups: Option<Arc<Json>>,
     now: Timestamp,
     expected: Expected,
 }
@@ -48,7 +51,7 @@ pub fn run_tests(root: &Path, test_file: &str, limits: &Limits, problems: &mut P
     cases
         .into_iter()
         .map(|case| {
-            let given = script.run(&case.event, case.now);
+            let given = script.run_with(&Arc::new(case.event), case.lookups.as_ref(), case.now);
             TestResult { name: case.name, failures: case.expected.failures(&given) }
         })
         .collect()
@@ -80,6 +83,7 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
     let capture = reader.text("capture", problems);
     let changes = reader.node("event");
     let event = sample::event(root, &reader, capture.as_deref(), changes, problems);
+    let lookups = lookups(&mut reader, problems);
     let expected = match reader.section("expect", problems) {
         Some(section) => expect::read(section, problems),
         None => {
@@ -96,7 +100,17 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
         return None;
     }
     let name = name.unwrap_or_else(|| format!("line {}", item.at.0));
-    Some(Case { name, event: event?, now, expected: expected? })
+    Some(Case { name, event: event?, lookups, now, expected: expected? })
+}
+
+/// `lookup:`, by name.
+fn lookups(reader: &mut Reader<'_>, problems: &mut Problems) -> Option<Arc<Json>> {
+    let node = reader.node("lookup").filter(|node| node.value != Value::Null)?;
+    if !matches!(node.value, Value::Map(_)) {
+        reader.wrong("lookup", node, "a mapping of names to what was found", problems);
+        return None;
+    }
+    Some(Arc::new(node.to_json()))
 }
 
 fn instant(reader: &mut Reader<'_>, problems: &mut Problems) -> Timestamp {

@@ -116,6 +116,6 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
         routes: Vec::new(),
     };
     let destinations = destinations.iter().map(|d| (Arc::from(d.name.as_str()), d.clone())).collect();
-    let (sources, routes) = (HashMap::new(), Vec::new());
-    Arc::new(Rules { revision: "test".to_owned(), config, sources, destinations, routes })
+    let (sources, lookups, routes) = (HashMap::new(), HashMap::new(), Vec::new());
+    Arc::new(Rules { revision: "test".to_owned(), config, sources, destinations, lookups, routes })
 }
