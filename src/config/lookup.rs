@@ -36,27 +36,38 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
         target::reachable(url, egress, cx);
     }
     let on_failure = on_failure(r, cx);
-    let lookup = Lookup {
-        name: key.name.clone(),
+    let graphql = graphql(r, cx);
+    let headers = headers::read(r, cx);
+    let tls = r.section("tls", cx.problems).map(|section| tls::read(section, cx)).unwrap_or_default();
+    let timeout = cx.value(r, "timeout", DURATION, units::some_time).unwrap_or(TIMEOUT);
+    let connect_timeout = cx.value(r, "connect_timeout", DURATION, units::some_time).unwrap_or(CONNECT);
+    let max_body = cx.value(r, "max_body", SIZE, units::size).unwrap_or(MAX_BODY);
+    let cache = cache(r, cx);
+    let in_flight = cx.count(r, "in_flight", 1..=65_536).unwrap_or(IN_FLIGHT);
+    let rate = cx.value(r, "rate", RATE, units::rate);
+    let retry = retry(r, on_failure, cx);
+    let select = cx.text(r, "select");
+    reader.finish(cx.problems);
+    let named = is_name(key, cx).then(|| key.name.clone());
+    Some(Lookup {
+        name: named?,
         at: key.at,
         url: url?.target,
-        graphql: graphql(r, cx),
-        headers: headers::read(r, cx),
+        graphql,
+        headers,
         auth: None,
         proxy: egress.proxy.clone(),
-        tls: r.section("tls", cx.problems).map(|section| tls::read(section, cx)).unwrap_or_default(),
-        timeout: cx.value(r, "timeout", DURATION, units::some_time).unwrap_or(TIMEOUT),
-        connect_timeout: cx.value(r, "connect_timeout", DURATION, units::some_time).unwrap_or(CONNECT),
-        max_body: cx.value(r, "max_body", SIZE, units::size).unwrap_or(MAX_BODY),
-        cache: cache(r, cx),
-        in_flight: cx.count(r, "in_flight", 1..=65_536).unwrap_or(IN_FLIGHT),
-        rate: cx.value(r, "rate", RATE, units::rate),
+        tls,
+        timeout,
+        connect_timeout,
+        max_body,
+        cache,
+        in_flight,
+        rate,
         on_failure,
-        retry: retry(r, on_failure, cx),
-        select: cx.text(r, "select"),
-    };
-    reader.finish(cx.problems);
-    is_name(key, cx).then_some(lookup)
+        retry,
+        select,
+    })
 }
 
 /// Scripts say `lookup.NAME`, so a name has to be one of theirs.
@@ -72,10 +83,14 @@ fn is_name(key: &Key, cx: &mut Context<'_>) -> bool {
     fits
 }
 
+/// A key's node, looked at and not asked for.
+fn given<'a>(r: &Reader<'a>, name: &str) -> Option<&'a Node> {
+    r.entries().iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
+}
+
 /// `null` without quotes is meant as the word.
 fn on_failure(r: &mut Reader<'_>, cx: &mut Context<'_>) -> OnFailure {
-    let entry = r.entries().iter().find(|(key, _)| key.name == "on_failure");
-    if entry.is_some_and(|(_, node)| node.value == Value::Null) {
+    if given(r, "on_failure").is_some_and(|node| node.value == Value::Null) {
         r.node("on_failure");
         return OnFailure::Null;
     }
@@ -87,7 +102,7 @@ fn on_failure(r: &mut Reader<'_>, cx: &mut Context<'_>) -> OnFailure {
 }
 
 fn retry(r: &mut Reader<'_>, on_failure: OnFailure, cx: &mut Context<'_>) -> Schedule {
-    let at = r.node("retry").filter(|node| node.value != Value::Null).map(|node| node.at);
+    let at = given(r, "retry").filter(|node| node.value != Value::Null).map(|node| node.at);
     let waits = cx.values(r, "retry", DURATION, units::duration);
     if let Some(at) = at.filter(|_| on_failure != OnFailure::Retry) {
         let message = format!("`{}` is never followed: this lookup is not made again", r.path_of("retry"));
@@ -97,20 +112,17 @@ fn retry(r: &mut Reader<'_>, on_failure: OnFailure, cx: &mut Context<'_>) -> Sch
 }
 
 fn cache(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Cache> {
-    let node = r.node("cache");
-    match node.map(|node| (&node.value, node.scalar())) {
-        Some((Value::Bool(false), _)) => return None,
-        Some((Value::Text(_), Some(text))) if text == "off" => return None,
-        None | Some((Value::Map(_) | Value::Null, _)) => {}
-        Some(_) => {
-            if let Some(node) = node {
-                cx.wrong(&r.path_of("cache"), node, "`off` or a mapping such as `{ ttl: 5m }`");
-            }
-            return None;
+    let node = given(r, "cache").filter(|node| !matches!(node.value, Value::Map(_) | Value::Null));
+    if let Some(node) = node {
+        r.node("cache");
+        let off = node.value == Value::Bool(false) || node.scalar().is_some_and(|text| text == "off");
+        if !off {
+            cx.wrong(&r.path_of("cache"), node, "`off` or a mapping such as `{ ttl: 5m }`");
         }
+        return None;
     }
     let usual = Cache::default();
-    let mut section = r.section("cache", cx.problems)?;
+    let Some(mut section) = r.section("cache", cx.problems) else { return Some(usual) };
     let cache = Cache {
         ttl: cx.value(&mut section, "ttl", DURATION, units::some_time).unwrap_or(usual.ttl),
         max_bytes: cx.value(&mut section, "max_bytes", SIZE, units::size).unwrap_or(usual.max_bytes),
@@ -120,8 +132,10 @@ fn cache(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Cache> {
 }
 
 fn graphql(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Graphql> {
-    r.node("graphql").filter(|node| node.value != Value::Null)?;
     let mut section = r.section("graphql", cx.problems)?;
+    if given(r, "graphql")?.value == Value::Null {
+        return None;
+    }
     let s = &mut section;
     let has_query = s.entries().iter().any(|(key, _)| key.name == "query");
     let query = cx.text(s, "query");

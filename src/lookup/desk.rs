@@ -143,6 +143,12 @@ impl Desk {
     pub fn remembered(&self) -> u64 {
         self.state.cache.as_ref().map_or(0, Cache::weight)
     }
+
+    /// How many wait for an answer under way.
+    #[cfg(test)]
+    pub fn waiting(&self) -> usize {
+        lock(&self.state.flights).values().map(|flight| Arc::strong_count(flight) - 1).sum()
+    }
 }
 
 /// One who waits for the answer to a question. The last one clears the table.
