@@ -51,6 +51,8 @@ use crate::yaml;
 pub use self::shipped::{shipped, shipped_names};
 pub use self::trial::TestResult;
 
+pub(crate) use self::path::Path;
+
 /// One compiled adapter file.
 #[derive(Debug)]
 pub struct Adapter {

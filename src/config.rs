@@ -14,6 +14,7 @@ mod expand;
 mod headers;
 mod ingress;
 mod layer;
+mod lookup;
 mod loop_guard;
 mod name;
 mod preset;

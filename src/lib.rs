@@ -58,6 +58,7 @@ pub mod import;
 pub mod pipeline;
 pub mod rules;
 // 3: sockets and state
+pub mod lookup;
 pub mod metrics;
 pub mod outbound;
 pub mod reply;

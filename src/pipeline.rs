@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod fixture;
 mod gather;
+pub mod lookups;
 mod run;
 mod seal;
 
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use serde_json::Map;
 use sha2::{Digest, Sha256};
 
+use crate::adapter::Reading;
 use crate::json::JsonError;
 use crate::model::{
     Decision, Delivery, Event, Failure, Json, OWN_SOURCE, Outcome, Processed, Proof, Receipt, ReceiptId,
@@ -26,6 +28,7 @@ use crate::signature::EMPTY_AS_BRACES;
 
 pub use seal::seal;
 
+use lookups::Found;
 use run::{Of, Run};
 
 /// A verified request, not yet read.
@@ -84,12 +87,12 @@ pub fn replay(
             return failed(rules, Failure { stage: Stage::Map, message: error.to_string(), place: None });
         }
     };
-    let mut receipt = Receipt { body: reading.body, ..receipt.clone() };
-    receipt.masked.extend(reading.masked);
+    let mut receipt = receipt.clone();
+    let document = hidden(&mut receipt, reading);
     if before.first_failure().is_none() || before.failure.is_some() {
-        return process(rules, source, &receipt, reading.document, now);
+        return process(rules, source, &receipt, document, now);
     }
-    let mut outcome = run(rules, source, &receipt, reading.document, now, |event, route| {
+    let mut outcome = run(rules, source, &receipt, document, now, |event, route| {
         routed_before(before, event, route).is_none()
     });
     for processed in &mut outcome.events {
@@ -100,6 +103,13 @@ pub fn replay(
         processed.routes.sort_by_key(|verdict| rank(&verdict.route));
     }
     outcome
+}
+
+/// Takes over what is redacted by now, and gives the document.
+fn hidden(receipt: &mut Receipt, reading: Reading) -> Json {
+    receipt.body = reading.body;
+    receipt.masked.extend(reading.masked);
+    reading.document
 }
 
 /// What the destinations of a route get of an event that its conditions and its script let pass.
@@ -113,7 +123,7 @@ pub fn deliveries(
     receipt: &Receipt,
     now: Timestamp,
 ) -> Result<Vec<Delivery>, Failure> {
-    Run { of: Of::Receipt(receipt), event, route, now }.formatted()
+    Run { of: Of::Receipt(receipt), event, route, lookups: None, now }.formatted()
 }
 
 /// What a route did with an event the last time, if that was to send it, also together with others.
@@ -145,7 +155,8 @@ fn run(
         // Shared with the scripts, which read it in place.
         let event = Arc::new(event);
         let mut verdicts = Vec::with_capacity(rules.routes.len());
-        let crossing = Crossing { source, receipt, event: &event, asked: Asked::about(&event), now };
+        let asked = Asked::about(&event);
+        let crossing = Crossing { rules, source, receipt, event: &event, asked, found: None, now };
         for route in rules.routes.iter().filter(|route| wanted(&event, &route.name)) {
             let decision = crossing.decide(route, &mut outcome);
             verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
@@ -159,10 +170,13 @@ fn run(
 
 /// One event before all routes.
 struct Crossing<'a> {
+    rules: &'a Rules,
     source: &'a Source,
     receipt: &'a Receipt,
     event: &'a Arc<Event>,
     asked: Asked<'a>,
+    /// `None`: nothing was looked up yet.
+    found: Option<&'a Found>,
     now: Timestamp,
 }
 
@@ -181,9 +195,19 @@ impl Crossing<'_> {
         if let Err(no) = route.matches.check_asked(&self.asked, default_branch) {
             return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
         }
+        let lookups = match self.looked_up(route) {
+            Ok(lookups) => lookups,
+            Err(decision) => {
+                if matches!(decision, Decision::Deferred { .. }) {
+                    outcome.held.extend(self.held(route));
+                }
+                return decision;
+            }
+        };
         let enriched = route.action_data.as_ref().and_then(|extra| enriched(self.event, extra));
         let event = enriched.as_ref().unwrap_or(self.event);
-        Run { of: Of::Receipt(self.receipt), event, route, now: self.now }.decide(outcome)
+        let (receipt, lookups) = (self.receipt, lookups.as_ref());
+        Run { of: Of::Receipt(receipt), event, route, lookups, now: self.now }.decide(outcome)
     }
 }
 

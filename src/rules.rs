@@ -4,6 +4,7 @@
 
 mod batch;
 mod expiry;
+mod lookup;
 mod outlet;
 mod revision;
 mod route;
@@ -14,14 +15,14 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::adapter::{Adapter, Settings};
+use crate::adapter::{Adapter, Path, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
 use crate::model::{Json, OWN_SOURCE};
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
 use crate::script::Script;
-use crate::template::Templates;
+use crate::template::{Questions, Templates};
 
 use revision::Revision;
 
@@ -35,6 +36,7 @@ pub struct Rules {
     /// Of the gateway's own events; nobody can send to it.
     pub own: Arc<Source>,
     pub destinations: HashMap<Arc<str>, Arc<config::Destination>>,
+    pub lookups: HashMap<Arc<str>, Arc<Lookup>>,
     /// In the order of the config.
     pub routes: Vec<Route>,
 }
@@ -63,7 +65,18 @@ pub struct Route {
     pub action_data: Option<serde_json::Map<String, Json>>,
     /// Its events wait for others and leave together with them.
     pub coalesce: Option<config::Coalesce>,
+    /// What is looked up before the script runs, by name.
+    pub lookups: Vec<Arc<str>>,
     pub to: Vec<Arc<Outlet>>,
+}
+
+/// A named question to another system, compiled.
+#[derive(Debug)]
+pub struct Lookup {
+    pub settings: Arc<config::Lookup>,
+    pub questions: Questions,
+    /// What of an answer is meant; `None`: all of it.
+    pub(crate) select: Option<Path>,
 }
 
 /// A destination as routes see it.
@@ -141,7 +154,8 @@ fn compile(config: Config, text: &str, problems: &mut Problems) -> Option<Rules>
         .iter()
         .map(|destination| (Arc::from(destination.name.as_str()), Arc::new(destination.clone())))
         .collect();
-    let outlets = outlet::compile(&destinations, problems);
+    let lookups = lookup::compile(&config, problems);
+    let outlets = outlet::compile(&config, &destinations, problems);
     let routes = route::compile(&config, &outlets, &mut revision, problems);
-    Some(Rules { revision: revision.finish(), config, sources, own: own?, destinations, routes })
+    Some(Rules { revision: revision.finish(), config, sources, own: own?, destinations, lookups, routes })
 }

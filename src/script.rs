@@ -10,6 +10,7 @@ mod fault;
 mod guard;
 mod host;
 mod load;
+mod lookups;
 mod message;
 mod node;
 mod proof;
@@ -33,6 +34,7 @@ use crate::problem::Problems;
 use crate::yaml::At;
 
 pub use batch::Joining;
+pub use lookups::Asked;
 pub use proof::{TestResult, run_tests};
 
 pub(crate) use proof::sample_event;
@@ -75,6 +77,8 @@ pub struct Script {
     transform: Option<At>,
     batch_key: Option<At>,
     transform_batch: Option<At>,
+    /// The lookups that it and its imports name.
+    pub lookups: Vec<Asked>,
 }
 
 /// What a script said about one event, or about a batch.
@@ -135,7 +139,11 @@ impl Script {
         let mut engine = engine::build(file, limits, loader.clone());
         let ast = parse(&engine, file, &text, limits, &loader, problems);
         let imported = loader.close(file, &text, problems);
-        view::register_properties(&mut engine, imported.iter().chain([&text]).map(String::as_str));
+        let imported = imported.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let texts: Vec<(&str, &str)> = imported.chain([(file, text.as_str())]).collect();
+        view::register_properties(&mut engine, texts.iter().map(|(_, text)| *text));
+        let lookups: Vec<Asked> = texts.iter().flat_map(|(file, text)| lookups::asked(file, text)).collect();
+        lookups.iter().for_each(|asked| lookups::register_property(&mut engine, &asked.name));
         let ast = ast?;
         let mut entry = |name, takes| entry(&ast, name, takes, file, &text, problems);
         let [filter, transform] = ["filter", "transform"].map(|name| entry(name, "event"));
@@ -156,6 +164,7 @@ impl Script {
             transform: transform?,
             batch_key: batch_key?,
             transform_batch: transform_batch?,
+            lookups,
         })
     }
 
@@ -172,7 +181,18 @@ impl Script {
     /// The same without a copy: the script reads the event in place. The event is let go of
     /// when this returns, so that [`Arc::try_unwrap`] gives it back.
     pub fn run_shared(&self, event: &Arc<Event>, now: Timestamp) -> Result<Verdict, ScriptError> {
+        self.run_with(event, None, now)
+    }
+
+    /// The same with what lookups found: a JSON object, by name.
+    pub fn run_with(
+        &self,
+        event: &Arc<Event>,
+        lookups: Option<&Arc<Json>>,
+        now: Timestamp,
+    ) -> Result<Verdict, ScriptError> {
         let _guard = guard::begin(&self.limits, now);
+        guard::give(lookups);
         self.caught(|| self.judge(event))
     }
 
@@ -183,6 +203,11 @@ impl Script {
             let message = "the script made its interpreter fail; please report it".to_owned();
             Err(ScriptError { message, place: self.file.clone() })
         })
+    }
+
+    /// Whether its messages take the place of what destinations make of the event.
+    pub fn transforms(&self) -> bool {
+        self.transform.is_some()
     }
 
     fn judge(&self, event: &Arc<Event>) -> Result<Verdict, ScriptError> {

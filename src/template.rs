@@ -19,6 +19,7 @@ mod predicates;
 mod print;
 mod printf;
 mod program;
+mod question;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -30,12 +31,15 @@ use std::sync::Arc;
 use minijinja::{Environment, Value};
 
 use crate::format::Kinds;
-use crate::model::{BatchId, DeliveryId, Event};
+use crate::model::{BatchId, DeliveryId, Event, Json};
 use crate::problem::Problems;
 use crate::secret;
 use crate::yaml::{self, At};
 
+pub use question::Questions;
 pub use url::{origin, origin_of};
+
+use check::Allowed;
 
 /// What the engine calls the templates.
 const URL: &str = "url";
@@ -65,6 +69,20 @@ pub struct Texts<'t> {
     pub body: Option<&'t Text>,
     /// What templates may use as `secrets.NAME`.
     pub secrets: &'t [&'t str],
+    /// What they may use as `lookup.NAME`, if the route makes that lookup.
+    pub lookups: &'t [&'t str],
+}
+
+/// A lookup whose result a template uses without asking whether it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    pub name: String,
+    pub file: String,
+    pub at: At,
+    /// The template's key, such as `destinations.awx.body_template`.
+    pub key: String,
+    /// It is used in the body only, which a script's message replaces.
+    pub body: bool,
 }
 
 /// The templates of one destination, checked.
@@ -75,6 +93,8 @@ pub struct Templates {
     headers: Option<Text>,
     body: Option<Text>,
     secrets: Vec<String>,
+    /// The lookups they count on.
+    pub lookups: Vec<Used>,
 }
 
 /// Why a template could not be rendered, and where.
@@ -95,15 +115,11 @@ impl Templates {
     pub fn compile(texts: Texts<'_>, problems: &mut Problems) -> Option<Self> {
         let all = [(URL, texts.url), (HEADERS, texts.headers), (BODY, texts.body)];
         let before = problems.len();
+        let allowed = Allowed::of_destination(texts.secrets, texts.lookups);
+        let mut lookups = Vec::new();
         for (name, text) in all {
             let Some(text) = text else { continue };
-            // As when rendering: a reload must not end the gateway.
-            if catch_unwind(AssertUnwindSafe(|| check::template(name, text, texts.secrets, problems)))
-                .is_err()
-            {
-                let message = format!("`{}` made the template engine fail; please report it", text.key);
-                problems.add(&text.file, Some(text.at), message);
-            }
+            lookups.extend(check::safely(name, text, allowed, problems));
         }
         let any = all.iter().any(|(_, text)| text.is_some());
         (any && problems.len() == before).then(|| Self {
@@ -112,57 +128,59 @@ impl Templates {
             headers: texts.headers.cloned(),
             body: texts.body.cloned(),
             secrets: texts.secrets.iter().map(|name| (*name).to_owned()).collect(),
+            lookups,
         })
     }
 
     /// What the templates of one delivery see. Made once per delivery.
     pub fn scene(&self, event: &Arc<Event>, kinds: &Kinds, delivery: DeliveryId) -> Scene {
-        self.scene_of(event, kinds, delivery, None)
+        self.scene_with(event, kinds, delivery, None, None)
     }
 
-    /// The same for a batch: `event` stands for all of its events, and its `data` is the body.
-    pub fn scene_of(
+    /// The same with what lookups found (a JSON object, by name), and for a batch: then `event`
+    /// stands for all of its events, and its `data` is the body.
+    pub fn scene_with(
         &self,
         event: &Arc<Event>,
         kinds: &Kinds,
         delivery: DeliveryId,
         batch: Option<BatchId>,
+        lookups: Option<&Arc<Json>>,
     ) -> Scene {
         let marks = self.secrets.iter().map(|name| (name.clone(), secret::mark(name, delivery)));
-        Scene(context::of(event, kinds, delivery, batch, marks))
+        Scene(context::of(event, kinds, delivery, batch, marks, lookups))
     }
 
     /// The body, if there is a template for it.
     pub fn body(&self, scene: &Scene) -> Result<Option<String>, TemplateError> {
-        self.body.as_ref().map(|text| self.render(BODY, text, scene)).transpose()
+        self.body.as_ref().map(|text| render(&self.env, BODY, text, scene)).transpose()
     }
 
     /// The headers, in order; none may be one that the gateway sets.
     pub fn headers(&self, scene: &Scene) -> Result<Vec<(String, String)>, TemplateError> {
         let Some(text) = &self.headers else { return Ok(Vec::new()) };
-        let rendered = self.render(HEADERS, text, scene)?;
+        let rendered = render(&self.env, HEADERS, text, scene)?;
         headers::parse(&rendered).map_err(|message| text.failed(&message, 0))
     }
 
     /// The URL, if there is a template for it; what no URL may hold is percent-encoded.
     pub fn url(&self, scene: &Scene) -> Result<Option<String>, TemplateError> {
         let Some(text) = &self.url else { return Ok(None) };
-        let rendered = self.render(URL, text, scene)?;
+        let rendered = render(&self.env, URL, text, scene)?;
         url::checked(&text.text, &rendered).map(Some).map_err(|message| text.failed(&message, 0))
     }
+}
 
-    fn render(&self, name: &str, text: &Text, scene: &Scene) -> Result<String, TemplateError> {
-        // Neither the engine nor a filter is meant to panic; should one of them, it costs this
-        // receipt and not the worker.
-        let rendered =
-            catch_unwind(AssertUnwindSafe(|| engine::render(&self.env, name, &text.text, scene.0.clone())));
-        match rendered {
-            Ok(rendered) => rendered.map_err(|error| {
-                let message = format!("could not be rendered: {}", engine::why(&error));
-                text.failed(&message, engine::offset(&text.text, &error))
-            }),
-            Err(_) => Err(text.failed("made the template engine fail; please report it", 0)),
-        }
+fn render(env: &Environment<'_>, name: &str, text: &Text, scene: &Scene) -> Result<String, TemplateError> {
+    // Neither the engine nor a filter is meant to panic; should one of them, it costs this
+    // receipt and not the worker.
+    let rendered = catch_unwind(AssertUnwindSafe(|| engine::render(env, name, &text.text, scene.0.clone())));
+    match rendered {
+        Ok(rendered) => rendered.map_err(|error| {
+            let message = format!("could not be rendered: {}", engine::why(&error));
+            text.failed(&message, engine::offset(&text.text, &error))
+        }),
+        Err(_) => Err(text.failed("made the template engine fail; please report it", 0)),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::Json;
 
 /// A compiled path. It begins with `$` (the document) or `@` (the element at hand).
 #[derive(Debug, Clone)]
-pub(super) struct Path {
+pub(crate) struct Path {
     text: String,
     /// Counts from the element at hand, not from the document.
     pub relative: bool,

@@ -8,8 +8,8 @@ use super::expand::{Expansion, expand};
 use super::preset::Presets;
 use super::route::Names;
 use super::{
-    Admin, Config, Destination, Egress, Ingress, LoopGuard, Retention, Source, admin, destination, egress,
-    ingress, route, scripts, source, state,
+    Admin, Config, Destination, Egress, Ingress, Lookup, LoopGuard, Retention, Source, admin, destination,
+    egress, ingress, lookup, route, scripts, source, state,
 };
 use crate::problem::Problems;
 use crate::script::Limits;
@@ -73,10 +73,15 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
         t.section("retention", cx.problems).map_or_else(Retention::default, |s| state::retention(s, cx));
     let egress = t.section("egress", cx.problems).map_or_else(Egress::default, |s| egress::read(s, cx));
     let scripts = t.section("scripts", cx.problems).map_or_else(Limits::default, |s| scripts::read(s, cx));
+    let lookups = lookups(t, &egress, cx);
     let sources = sources(t, cx);
     let mut presets = Presets::default();
     let destinations = destinations(t, &egress, &mut presets, cx);
-    let names = Names { sources: &keys(&top, "sources"), destinations: &keys(&top, "destinations") };
+    let names = Names {
+        sources: &keys(&top, "sources"),
+        destinations: &keys(&top, "destinations"),
+        lookups: &keys(&top, "lookups"),
+    };
     let routes = route::read(top.node("routes"), &names, cx);
     top.finish(cx.problems);
     Config {
@@ -89,13 +94,18 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
         retention,
         egress,
         loop_guard: LoopGuard::default(),
-        lookups: Vec::new(),
+        lookups,
         scripts,
         sources,
         destinations,
         presets: presets.files,
         routes,
     }
+}
+
+fn lookups(top: &mut Reader<'_>, egress: &Egress, cx: &mut Context<'_>) -> Vec<Lookup> {
+    let Some(section) = top.section("lookups", cx.problems) else { return Vec::new() };
+    section.entries().iter().filter_map(|(key, node)| lookup::read(key, node, egress, cx)).collect()
 }
 
 fn sources(top: &mut Reader<'_>, cx: &mut Context<'_>) -> Vec<Source> {

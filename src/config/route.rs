@@ -11,6 +11,7 @@ use crate::yaml::{At, Node, Reader, Value, nearest};
 pub(super) struct Names<'n> {
     pub sources: &'n [&'n str],
     pub destinations: &'n [&'n str],
+    pub lookups: &'n [&'n str],
 }
 
 /// Reads the list of routes.
@@ -50,6 +51,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     let when = r.node("when").filter(|node| node.value != Value::Null).cloned();
     let active = cx.flag(r, "active").unwrap_or(true);
     let action_data = action_data(r, cx);
+    let lookups = cx.texts(r, "lookups").unwrap_or_default();
     let script = cx.path(r, "script").map(|(at, _)| at);
     let script = script
         .and_then(|at| Some((at, r.entries().iter().find(|(key, _)| key.name == "script")?.1.scalar()?)));
@@ -60,6 +62,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     let to = to.unwrap_or_default();
     check_to(&r.path_of("to"), &to, names, cx);
     check_from(&r.path_of("from"), &from, names, cx);
+    check_lookups(&r.path_of("lookups"), &lookups, names, cx);
     let coalesce = coalesce::read(r, cx);
     reader.finish(cx.problems);
     let (name_at, name) = name?;
@@ -71,7 +74,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
         when,
         active,
         action_data,
-        lookups: Vec::new(),
+        lookups,
         script,
         coalesce,
         no_op: None,
@@ -115,6 +118,18 @@ fn check_from(path: &str, from: &[(At, String)], names: &Names<'_>, cx: &mut Con
         if !names.sources.iter().any(|source| glob.matches(source)) {
             let message = format!("`{path}` matches no source: `{}`", cx.expansion.shown(*at, pattern));
             cx.problem(*at, message, known(pattern.trim_start_matches('!'), names.sources, "sources"));
+        }
+    }
+}
+
+fn check_lookups(path: &str, lookups: &[(At, String)], names: &Names<'_>, cx: &mut Context<'_>) {
+    for (index, (at, name)) in lookups.iter().enumerate() {
+        let shown = cx.expansion.shown(*at, name).to_owned();
+        if !names.lookups.contains(&name.as_str()) {
+            let message = format!("`{path}` names the lookup `{shown}`, which is not there");
+            cx.problem(*at, message, known(name, names.lookups, "lookups"));
+        } else if lookups.iter().take(index).any(|(_, earlier)| earlier == name) {
+            cx.problem(*at, format!("`{path}` names `{shown}` twice"), "once is enough: remove one");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod broken;
 mod expansion;
+mod lookups;
 mod presets;
 mod values;
 mod ways;

@@ -30,7 +30,7 @@ impl Run<'_> {
     fn joining(&self, by: By) -> Result<Joining, Failure> {
         match &self.route.script {
             None => Ok(Joining::Joins(None)),
-            Some(script) => script.join(self.event, by == By::Key, self.now).map_err(script_error),
+            Some(script) => script.join(self.event, by == By::Key, self.lookups, self.now).map_err(script_error),
         }
     }
 
@@ -49,7 +49,7 @@ impl Run<'_> {
             alone,
             lineage: Lineage::default(),
             content: self.event.clone(),
-            lookups: Json::Null,
+            lookups: self.lookups.map_or(Json::Null, |found| Json::clone(found)),
         }
     }
 }

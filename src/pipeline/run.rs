@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::seal;
 use crate::format::{Digest, Rendered};
 use crate::model::{
-    Batch, Decision, Delivery, DeliveryId, Event, Failure, Outcome, Receipt, ReceiptId, Stage, Timestamp,
+    Batch, Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Receipt, ReceiptId, Stage, Timestamp,
 };
 use crate::rules::{Outlet, Route};
 use crate::script::{Body, Message, ScriptError, Verdict};
@@ -20,6 +20,8 @@ pub(super) struct Run<'a> {
     /// Of a batch: what stands for all its events.
     pub event: &'a Arc<Event>,
     pub route: &'a Route,
+    /// What the route's lookups found: a JSON object, by name. `None`: it makes none.
+    pub lookups: Option<&'a Arc<Json>>,
     pub now: Timestamp,
 }
 
@@ -59,7 +61,7 @@ impl Run<'_> {
     fn scripted(&self) -> Result<Verdict, Failure> {
         match &self.route.script {
             None => Ok(Verdict::Pass),
-            Some(script) => script.run_shared(self.event, self.now).map_err(script_error),
+            Some(script) => script.run_with(self.event, self.lookups, self.now).map_err(script_error),
         }
     }
 
@@ -168,7 +170,7 @@ impl Run<'_> {
     ) -> Result<Delivery, Failure> {
         let (to, id) = (&outlet.settings, DeliveryId::new(self.now));
         let batch = self.batch().map(|batch| batch.id);
-        let scene = |all: &Templates| all.scene_of(self.event, &to.kinds, id, batch);
+        let scene = |all: &Templates| all.scene_with(self.event, &to.kinds, id, batch, self.lookups);
         let scene = outlet.templates.as_ref().map(|all| (all, scene(all)));
         let scene = scene.as_ref().map(|(templates, scene)| (*templates, scene));
         let mut said = content(scene)?;

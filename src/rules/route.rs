@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::revision::Revision;
-use super::{Outlet, Route, batch};
+use super::{Outlet, Route, batch, lookup};
 use crate::config::{self, Config};
 use crate::model::{Json, OWN_SOURCE};
 use crate::problem::Problems;
@@ -23,23 +23,23 @@ pub(super) fn compile(
     problems: &mut Problems,
 ) -> Vec<Route> {
     let mut scripts = Scripts::new();
-    let routes = config.routes.iter().map(|route| {
+    let mut routes = Vec::with_capacity(config.routes.len());
+    for route in &config.routes {
+        let named = route.script.as_ref();
         let compiled = Route {
             name: Arc::from(route.name.as_str()),
             matches: matches(config, route, problems),
             takes_own: takes_own(route),
-            script: route
-                .script
-                .as_ref()
-                .and_then(|(_, file)| script(config, file, &mut scripts, revision, problems)),
+            script: named.and_then(|(_, file)| script(config, file, &mut scripts, revision, problems)),
             action_data: route.action_data.clone(),
             coalesce: route.coalesce,
+            lookups: route.lookups.iter().map(|(_, name)| Arc::from(name.as_str())).collect(),
             to: route.to.iter().filter_map(|(_, name)| outlets.get(name.as_str()).cloned()).collect(),
         };
         batch::check(config, route, &compiled, problems);
-        compiled
-    });
-    let routes: Vec<Route> = routes.collect();
+        lookup::check_use(route, compiled.script.as_deref(), &compiled.to, config, problems);
+        routes.push(compiled);
+    }
     if !scripts.is_empty() {
         revision.add_scripts(&config.dir.join("scripts"));
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::Dynamic;
 
 use super::{Script, ScriptError, Verdict, guard, node, seat, verdict, view, view_of};
-use crate::model::{Event, Member, Timestamp};
+use crate::model::{Event, Json, Member, Timestamp};
 
 /// What a script said about an event that waits for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,15 @@ impl Script {
     }
 
     /// Runs `filter`, then, if the event is gathered by its key, `batch_key`.
-    pub fn join(&self, event: &Arc<Event>, keyed: bool, now: Timestamp) -> Result<Joining, ScriptError> {
+    pub fn join(
+        &self,
+        event: &Arc<Event>,
+        keyed: bool,
+        lookups: Option<&Arc<Json>>,
+        now: Timestamp,
+    ) -> Result<Joining, ScriptError> {
         let _guard = guard::begin(&self.limits, now);
+        guard::give(lookups);
         self.caught(|| self.key(event, keyed))
     }
 

@@ -11,7 +11,7 @@ use rhai::{Engine, EvalAltResult, FLOAT, INT, Module, OptimizationLevel, def_pac
 
 use super::load::Loader;
 use super::value::refuse;
-use super::{Limits, guard, host, message, view};
+use super::{Limits, guard, host, lookups, message, view};
 
 /// How many variables one function may have at a time.
 pub(super) const VARIABLES: usize = 256;
@@ -53,6 +53,7 @@ pub(super) fn build(file: &str, limits: &Limits, loader: Loader) -> Engine {
     engine.on_print(move |text| guard::log(text, &printed));
     engine.on_debug(move |text, _, _| guard::log(text, &debugged));
     view::register(&mut engine);
+    lookups::register(&mut engine);
     message::register(&mut engine);
     host::register(&mut engine, file, limits);
     engine

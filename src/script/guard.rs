@@ -6,12 +6,13 @@
 //! ends in one call, and rhai hands no context to its progress hook.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Position, Scope};
 
-use super::{Limits, value};
-use crate::model::Timestamp;
+use super::{Limits, lookups, value};
+use crate::model::{Json, Timestamp};
 
 /// How deep values may nest.
 pub(super) const MAX_DEPTH: usize = 64;
@@ -52,6 +53,8 @@ struct Run {
     bodies: usize,
     /// Why the run has to end, found where nothing can fail.
     doomed: Option<&'static str>,
+    /// What lookups found, by name.
+    lookups: Option<Arc<Json>>,
 }
 
 thread_local! {
@@ -99,6 +102,7 @@ fn begin_with(limits: &Limits, memory: usize, now: Timestamp) -> Guard {
         copies: memory,
         bodies: bodies(limits),
         doomed: None,
+        lookups: None,
     };
     RUN.with_borrow_mut(|slot| *slot = Some(run));
     Guard
@@ -112,7 +116,24 @@ pub(super) fn watch(engine: &mut Engine) {
         let why = if operations & 15 == 0 { overdue() } else { None };
         why.map(|why| Dynamic::from(why.to_owned()))
     });
-    engine.on_var(|_, _, context| read(&context).map(|()| None));
+    engine.on_var(|name, _, context| {
+        read(&context)?;
+        Ok(lookups::variable(name, &context))
+    });
+}
+
+/// Gives the run what lookups found.
+pub(super) fn give(found: Option<&Arc<Json>>) {
+    RUN.with_borrow_mut(|run| {
+        if let Some(run) = run.as_mut() {
+            run.lookups = found.cloned();
+        }
+    });
+}
+
+/// What lookups found, if the run was given any.
+pub(super) fn lookups() -> Option<Arc<Json>> {
+    RUN.with_borrow(|run| run.as_ref()?.lookups.clone())
 }
 
 fn overdue() -> Option<&'static str> {

@@ -36,8 +36,8 @@ struct Inner {
     /// No more reading: the script is compiled.
     closed: bool,
     modules: HashMap<String, Shared>,
-    /// What was read.
-    texts: Vec<String>,
+    /// What was read: names and texts.
+    texts: Vec<(String, String)>,
     /// What is being read right now, outermost first.
     opening: Vec<String>,
     failed: Vec<Failed>,
@@ -59,8 +59,8 @@ impl Loader {
     }
 
     /// From now on only what was read is there. Reports what could not be read, and gives the
-    /// texts of what could.
-    pub(super) fn close(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<String> {
+    /// names and texts of what could.
+    pub(super) fn close(&self, file: &str, text: &str, problems: &mut Problems) -> Vec<(String, String)> {
         let mut inner = self.inner();
         inner.closed = true;
         for failed in inner.failed.drain(..) {
@@ -114,7 +114,7 @@ impl Loader {
             help: fault::remedy(error.err_type()),
         })?;
         ast.set_source(name.as_str());
-        self.inner().texts.push(text);
+        self.inner().texts.push((name.clone(), text));
         self.module(engine, &ast, path, &name)
     }
 

@@ -56,7 +56,11 @@ impl Node {
     }
 
     pub(super) fn json(value: Json) -> Self {
-        Self(Arc::new(Link::Json(Arc::new(value))))
+        Self::shared(Arc::new(value))
+    }
+
+    pub(super) fn shared(value: Arc<Json>) -> Self {
+        Self(Arc::new(Link::Json(value)))
     }
 
     pub(super) fn key(&self, key: &str) -> Self {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Limits, Script, load};
-use crate::model::{Event, Timestamp};
+use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
 use crate::yaml::{self, Node, Reader, Value};
 use expect::Expected;
@@ -31,6 +31,8 @@ pub struct TestResult {
 struct Case {
     name: String,
     given: Given,
+    /// What lookups found, by name.
+    lookups: Option<Arc<Json>>,
     now: Timestamp,
     expected: Expected,
 }
@@ -65,12 +67,17 @@ pub fn run_tests(root: &Path, test_file: &str, limits: &Limits, problems: &mut P
 
 impl Case {
     fn failures(&self, script: &Script) -> Vec<String> {
+        let (lookups, now) = (self.lookups.as_ref(), self.now);
         match (&self.given, &self.expected) {
             (Given::Event(event), Expected::Key(key)) => {
-                batch::key_failures(key.as_deref(), &script.join(&Arc::new(event.clone()), true, self.now))
+                batch::key_failures(key.as_deref(), &script.join(&Arc::new(event.clone()), true, lookups, now))
             }
-            (Given::Event(event), expected) => expected.failures(&script.run(event, self.now)),
-            (Given::Batch(events), expected) => expected.failures(&batch::run(script, events, self.now)),
+            (Given::Event(event), expected) => {
+                expected.failures(&script.run_with(&Arc::new(event.clone()), lookups, now))
+            }
+            (Given::Batch(events), expected) => {
+                expected.failures(&batch::run(script, events, lookups, now))
+            }
         }
     }
 }
@@ -110,6 +117,7 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
             .add(file, Some(list.at), "`events` stands beside `event` or `capture`")
             .help("a case is about one event, or about a batch: remove one of them");
     }
+    let lookups = lookups(&mut reader, problems);
     let expected = match reader.section("expect", problems) {
         Some(section) => expect::read(section, problems),
         None => {
@@ -131,7 +139,17 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
         return None;
     }
     let name = name.unwrap_or_else(|| format!("line {}", item.at.0));
-    Some(Case { name, given: given?, now, expected: expected? })
+    Some(Case { name, given: given?, lookups, now, expected: expected? })
+}
+
+/// `lookup:`, by name.
+fn lookups(reader: &mut Reader<'_>, problems: &mut Problems) -> Option<Arc<Json>> {
+    let node = reader.node("lookup").filter(|node| node.value != Value::Null)?;
+    if !matches!(node.value, Value::Map(_)) {
+        reader.wrong("lookup", node, "a mapping of names to what was found", problems);
+        return None;
+    }
+    Some(Arc::new(node.to_json()))
 }
 
 fn instant(reader: &mut Reader<'_>, problems: &mut Problems) -> Timestamp {

@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Position};
 use serde_json::Number;
 
 use super::guard::{self, MAX_DEPTH};
+use super::lookups::Lookups;
 use super::message::Draft;
 use super::node::{Node, Seen, Shape};
 use super::view::{List, Record};
@@ -170,6 +171,9 @@ fn unfit(value: &Dynamic) -> String {
 pub(super) fn node_of(value: &Dynamic) -> Option<Node> {
     if let Some(record) = value.read_lock::<Record>() {
         return Some(record.0.clone());
+    }
+    if let Some(all) = value.read_lock::<Lookups>() {
+        return Some(all.0.clone());
     }
     value.read_lock::<List>().map(|list| list.0.clone())
 }

@@ -7,10 +7,15 @@ mod names;
 mod parts;
 mod walk;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use minijinja::Error;
 use minijinja::machinery::{Token, tokenize};
 
-use super::{HEADERS, Text, URL, context, engine, filters, functions, headers, methods, predicates, program};
+use super::{
+    BODY, HEADERS, Text, URL, Used, context, engine, filters, functions, headers, methods, predicates,
+    program,
+};
 use crate::problem::Problems;
 use crate::yaml::nearest;
 
@@ -29,11 +34,47 @@ struct Finding {
     help: String,
 }
 
-/// Notes everything that is wrong with a template.
-pub(super) fn template(name: &str, text: &Text, secrets: &[&str], problems: &mut Problems) {
+/// What a template may name besides the event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowed<'a> {
+    secrets: &'a [&'a str],
+    lookups: &'a [&'a str],
+    /// It is a lookup's own template.
+    question: bool,
+}
+
+impl<'a> Allowed<'a> {
+    pub const QUESTION: Self = Self { secrets: &[], lookups: &[], question: true };
+
+    pub fn of_destination(secrets: &'a [&'a str], lookups: &'a [&'a str]) -> Self {
+        Self { secrets, lookups, question: false }
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        if self.question { context::question_names() } else { context::names() }
+    }
+}
+
+/// Notes everything that is wrong with a template, and gives the lookups it counts on.
+pub(super) fn safely(name: &str, text: &Text, allowed: Allowed<'_>, problems: &mut Problems) -> Vec<Used> {
+    // As when rendering: a reload must not end the gateway.
+    let checked = catch_unwind(AssertUnwindSafe(|| template(name, text, allowed, problems)));
+    checked.unwrap_or_else(|_| {
+        let message = format!("`{}` made the template engine fail; please report it", text.key);
+        problems.add(&text.file, Some(text.at), message);
+        Vec::new()
+    })
+}
+
+fn template(name: &str, text: &Text, allowed: Allowed<'_>, problems: &mut Problems) -> Vec<Used> {
+    let mut used = Vec::new();
     let mut found = match readable(&text.text) {
         Ok(()) => match program::syntax(name, &text.text) {
-            Ok(tree) => walk::findings(&tree, &text.text, secrets),
+            Ok(tree) => {
+                let walked = walk::findings(&tree, &text.text, allowed);
+                used = walked.used;
+                walked.found
+            }
             Err(error) => vec![no_template(&text.text, &error)],
         },
         Err(finding) => vec![finding],
@@ -53,6 +94,14 @@ pub(super) fn template(name: &str, text: &Text, secrets: &[&str], problems: &mut
         let message = format!("`{}` {message}", text.key);
         problems.add(&text.file, Some(text.place(offset)), message).help(help);
     }
+    let used = used.into_iter().map(|(offset, lookup): (usize, String)| Used {
+        name: lookup,
+        file: text.file.clone(),
+        at: text.place(offset),
+        key: text.key.clone(),
+        body: name == BODY,
+    });
+    used.collect()
 }
 
 fn no_template(text: &str, error: &Error) -> Finding {
@@ -148,11 +197,17 @@ fn unknown_method(offset: usize, name: &str, own: &[&str]) -> Option<Finding> {
 }
 
 /// `own`: what the template itself gives names to.
-fn unknown_name(offset: usize, name: &str, own: &[&str], called: bool) -> Option<Finding> {
+fn unknown_name(
+    offset: usize,
+    name: &str,
+    allowed: &Allowed<'_>,
+    own: &[&str],
+    called: bool,
+) -> Option<Finding> {
     const SPECIAL: [&str; 6] = ["loop", "self", "super", "caller", "varargs", "kwargs"];
     let functions = functions::names();
     let mut known = own.to_vec();
-    known.extend(context::names().iter());
+    known.extend(allowed.names());
     if known.contains(&name) || functions.contains(&name) || SPECIAL.contains(&name) {
         return None;
     }

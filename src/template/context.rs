@@ -23,11 +23,16 @@ const NETBOX: [&str; 10] = [
     "snapshots",
     "context",
 ];
-const OWN: [&str; 4] = ["e", "batch", "delivery", "secrets"];
+const OWN: [&str; 5] = ["e", "batch", "delivery", "secrets", "lookup"];
 
-/// All names that a template may use.
+/// All names that a destination's template may use.
 pub(super) fn names() -> Vec<&'static str> {
     NETBOX.into_iter().chain(OWN).collect()
+}
+
+/// Those of a lookup's.
+pub(super) fn question_names() -> Vec<&'static str> {
+    NETBOX.into_iter().chain(["e"]).collect()
 }
 
 /// The names of one delivery's templates. Each is made when a template first asks for it.
@@ -35,10 +40,13 @@ pub(super) fn names() -> Vec<&'static str> {
 struct Names {
     event: Arc<Event>,
     kinds: Kinds,
-    delivery: DeliveryId,
+    /// `None`: a lookup is in the making, and there is no delivery yet.
+    delivery: Option<DeliveryId>,
     /// Of the batch that the event stands for.
     batch: Option<BatchId>,
     secrets: Value,
+    /// What lookups found, by name.
+    lookups: Option<Arc<Json>>,
     netbox: OnceLock<Arc<Json>>,
 }
 
@@ -48,13 +56,28 @@ pub(super) fn of(
     delivery: DeliveryId,
     batch: Option<BatchId>,
     secrets: impl Iterator<Item = (String, String)>,
+    lookups: Option<&Arc<Json>>,
 ) -> Value {
     Value::from_object(Names {
         event: event.clone(),
         kinds: kinds.clone(),
-        delivery,
+        delivery: Some(delivery),
         batch,
         secrets: Value::from_pairs(secrets),
+        lookups: lookups.cloned(),
+        netbox: OnceLock::new(),
+    })
+}
+
+/// The names of a lookup's templates.
+pub(super) fn of_question(event: &Arc<Event>) -> Value {
+    Value::from_object(Names {
+        event: event.clone(),
+        kinds: Kinds::default(),
+        delivery: None,
+        batch: None,
+        secrets: Value::UNDEFINED,
+        lookups: None,
         netbox: OnceLock::new(),
     })
 }
@@ -68,17 +91,24 @@ impl Names {
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        match key.as_str()? {
-            "e" => Some(Value::from_object(Model(self.event.clone(), self.batch))),
-            "batch" => self.batch.map(|_| tree::of(&self.event, |event| &event.data)),
-            "delivery" => Some(tree::root(Arc::new(json!({"id": self.delivery})))),
-            "secrets" => Some(self.secrets.clone()),
-            name => self.netbox(name),
+        match (key.as_str()?, self.delivery) {
+            // Scripts know the event by this name, and so does whoever writes a lookup.
+            ("e", _) | ("event", None) => {
+                Some(Value::from_object(Model(self.event.clone(), self.batch)))
+            }
+            ("batch", Some(_)) => self.batch.map(|_| tree::of(&self.event, |event| &event.data)),
+            ("delivery", Some(delivery)) => Some(tree::root(Arc::new(json!({"id": delivery})))),
+            ("secrets", Some(_)) => Some(self.secrets.clone()),
+            ("lookup", Some(_)) => {
+                Some(tree::root(self.lookups.clone().unwrap_or_else(|| Arc::new(json!({})))))
+            }
+            (name, _) => self.netbox(name),
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(names().into_iter().map(Value::from).collect())
+        let names = if self.delivery.is_some() { names() } else { question_names() };
+        Enumerator::Values(names.into_iter().map(Value::from).collect())
     }
 }
 

@@ -61,8 +61,13 @@ pub(super) fn text(key: &str, text: &str) -> Text {
 pub(super) fn compiled(url: Option<&str>, headers: Option<&str>, body: Option<&str>) -> Templates {
     let (url, headers, body) =
         (url.map(|t| text("url", t)), headers.map(|t| text("headers", t)), body.map(|t| text("body", t)));
-    let texts =
-        Texts { url: url.as_ref(), headers: headers.as_ref(), body: body.as_ref(), secrets: &["token"] };
+    let texts = Texts {
+        url: url.as_ref(),
+        headers: headers.as_ref(),
+        body: body.as_ref(),
+        secrets: &["token"],
+        lookups: &["device", "site"],
+    };
     let mut problems = Problems::default();
     let templates = Templates::compile(texts, &mut problems);
     templates.unwrap_or_else(|| panic!("{:#?}", problems.into_sorted()))

@@ -151,7 +151,7 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
         routes: Vec::new(),
     };
     let destinations = destinations.iter().map(|d| (Arc::from(d.name.as_str()), d.clone())).collect();
-    let (sources, routes) = (HashMap::new(), Vec::new());
+    let (sources, lookups, routes) = (HashMap::new(), HashMap::new(), Vec::new());
     let own = Rules::from_text("config.yaml", "", &|_| None).unwrap().own;
-    Arc::new(Rules { revision: "test".to_owned(), config, sources, own, destinations, routes })
+    Arc::new(Rules { revision: "test".to_owned(), config, sources, own, destinations, lookups, routes })
 }

@@ -37,14 +37,19 @@ pub(super) fn events(
 }
 
 /// Runs `filter` over each event, and `transform_batch` over those that are left.
-pub(super) fn run(script: &Script, events: &[Event], now: Timestamp) -> Result<Verdict, ScriptError> {
+pub(super) fn run(
+    script: &Script,
+    events: &[Event],
+    lookups: Option<&Arc<Json>>,
+    now: Timestamp,
+) -> Result<Verdict, ScriptError> {
     let mut members = Vec::with_capacity(events.len());
     let mut dropped = None;
     for event in events {
         let event = Arc::new(event.clone());
-        match script.join(&event, false, now)? {
+        match script.join(&event, false, lookups, now)? {
             Joining::Dropped(reason) => dropped = reason,
-            Joining::Joins(_) => members.push(member(event)),
+            Joining::Joins(_) => members.push(member(event, lookups)),
         }
     }
     if members.is_empty() {
@@ -53,10 +58,11 @@ pub(super) fn run(script: &Script, events: &[Event], now: Timestamp) -> Result<V
     script.run_batch(&members, now)
 }
 
-fn member(event: Arc<Event>) -> Member {
+fn member(event: Arc<Event>, lookups: Option<&Arc<Json>>) -> Member {
     let body = Bytes::from(event.native.to_string());
     let receipt = ReceiptId::new(event.received_at);
-    Member { receipt, event, lookups: Json::Null, lineage: Lineage::default(), body }
+    let lookups = lookups.map_or(Json::Null, |found| Json::clone(found));
+    Member { receipt, event, lookups, lineage: Lineage::default(), body }
 }
 
 /// How the key differs from what is expected; `None`: that there is none.

@@ -10,6 +10,8 @@ use super::walk::DEEPEST;
 pub(super) struct Names<'t> {
     pub given: Vec<&'t str>,
     pub asked: Vec<&'t str>,
+    /// The lookups it asks about.
+    pub asked_lookups: Vec<&'t str>,
 }
 
 impl<'t> Names<'t> {
@@ -58,8 +60,12 @@ impl<'t> Names<'t> {
             Expr::Filter(filter) if matches!(filter.name, "default" | "d") => filter.expr.as_ref(),
             _ => None,
         };
-        if let Some(Expr::Var(name)) = asked {
-            self.asked.push(name.id);
+        match asked {
+            Some(Expr::Var(name)) => self.asked.push(name.id),
+            Some(Expr::GetAttr(of)) if matches!(&of.expr, Expr::Var(name) if name.id == "lookup") => {
+                self.asked_lookups.push(of.name);
+            }
+            _ => {}
         }
         children(expression).into_iter().for_each(|child| self.questions(child, depth + 1));
     }

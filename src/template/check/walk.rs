@@ -5,7 +5,7 @@ use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CallType, Expr, Spanne
 
 use super::names::Names;
 use super::parts::{argument, bodies, children, expressions, holds_secret, is_secrets};
-use super::{Finding, unknown_filter, unknown_method, unknown_name, unknown_test};
+use super::{Allowed, Finding, unknown_filter, unknown_method, unknown_name, unknown_test};
 use crate::yaml::nearest;
 
 /// How deep expressions and statements may nest.
@@ -16,29 +16,37 @@ const LARGEST_CONSTANT: usize = 4096;
 const HARMLESS: [&str; 9] =
     ["tojson", "to_json", "urlencode", "default", "d", "string", "safe", "trim", "header_safe"];
 
+/// What came out of the walk.
+pub(super) struct Walked {
+    pub found: Vec<Finding>,
+    /// The lookups that the template counts on, and where.
+    pub used: Vec<(usize, String)>,
+}
+
 /// All that is wrong with a template.
-pub(super) fn findings(tree: &Stmt<'_>, text: &str, secrets: &[&str]) -> Vec<Finding> {
+pub(super) fn findings(tree: &Stmt<'_>, text: &str, allowed: Allowed<'_>) -> Walked {
     let mut own = Names::default();
     own.statement(tree, 0);
-    let mut walk = Walk { text, secrets, own: &own, depth: 0, too_large: false, found: Vec::new() };
+    let walked = Walked { found: Vec::new(), used: Vec::new() };
+    let mut walk = Walk { text, allowed, own: &own, depth: 0, too_large: false, walked };
     walk.statement(tree);
-    walk.found
+    walk.walked
 }
 
 struct Walk<'a, 't> {
     text: &'t str,
-    secrets: &'a [&'a str],
+    allowed: Allowed<'a>,
     own: &'a Names<'t>,
     depth: usize,
     /// Something was found that must not be computed.
     too_large: bool,
-    found: Vec<Finding>,
+    walked: Walked,
 }
 
 impl<'t> Walk<'_, 't> {
     fn add(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         let offset = span.start_offset as usize;
-        self.found.push(Finding { offset, message: message.into(), help: help.into() });
+        self.walked.found.push(Finding { offset, message: message.into(), help: help.into() });
     }
 
     /// Where a word stands last in what a span covers.
@@ -93,19 +101,29 @@ impl<'t> Walk<'_, 't> {
         match expression {
             Expr::Var(name) => self.name(name.id, span, false),
             Expr::Call(call) => return self.below(span, |walk| walk.call(call)),
-            Expr::GetAttr(attribute) if is_secrets(&attribute.expr) => {
+            Expr::GetAttr(attribute) if !self.allowed.question && is_secrets(&attribute.expr) => {
                 return self.secret(attribute.name, span);
             }
-            Expr::GetItem(item) if is_secrets(&item.expr) => {
+            Expr::GetItem(item) if !self.allowed.question && is_secrets(&item.expr) => {
                 return match item.subscript_expr.as_const() {
                     Some(name) => self.secret(name.as_str().unwrap_or_default(), span),
                     None => self.add(span, "looks a secret up by a name that is not known", NAMED),
                 };
             }
+            Expr::GetAttr(attribute) if self.is_lookup(&attribute.expr) => {
+                return self.lookup(attribute.name, span);
+            }
+            Expr::GetItem(item) if self.is_lookup(&item.expr) => {
+                if let Some(name) = item.subscript_expr.as_const()
+                    && let Some(name) = name.as_str()
+                {
+                    return self.lookup(name, span);
+                }
+            }
             Expr::Filter(filter) => self.filter(filter.name, filter.expr.as_ref(), &filter.args, span),
             Expr::Test(test) => {
                 let at = self.word(span, test.name);
-                self.found.extend(unknown_test(at, test.name));
+                self.walked.found.extend(unknown_test(at, test.name));
             }
             _ => {}
         }
@@ -120,20 +138,20 @@ impl<'t> Walk<'_, 't> {
     }
 
     fn name(&mut self, name: &'t str, span: Span, called: bool) {
-        if name == "secrets" && !called {
+        if name == "secrets" && !called && !self.allowed.question {
             return self.add(span, "uses `secrets` as a whole", NAMED);
         }
         if self.own.asked.contains(&name) {
             return;
         }
         let offset = span.start_offset as usize;
-        self.found.extend(unknown_name(offset, name, &self.own.given, called));
+        self.walked.found.extend(unknown_name(offset, name, &self.allowed, &self.own.given, called));
     }
 
     fn secret(&mut self, name: &str, span: Span) {
-        if !self.secrets.contains(&name) {
+        if !self.allowed.secrets.contains(&name) {
             let message = format!("uses `secrets.{name}`, which the destination does not have");
-            let help = match self.secrets {
+            let help = match self.allowed.secrets {
                 [] => format!("give the destination `secrets: {{ {name}: \"${{…}}\" }}`"),
                 known => nearest(name, known),
             };
@@ -141,19 +159,40 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
+    /// Whether this is the name `lookup`, and not one of the template's own.
+    fn is_lookup(&self, expression: &Expr<'t>) -> bool {
+        let named = matches!(expression, Expr::Var(name) if name.id == "lookup");
+        named && !self.allowed.question && !self.own.given.contains(&"lookup")
+    }
+
+    fn lookup(&mut self, name: &str, span: Span) {
+        if !self.allowed.lookups.contains(&name) {
+            let message = format!("uses `lookup.{name}`, but there is no such lookup");
+            let help = match self.allowed.lookups {
+                [] => format!("describe it in the config, under `lookups: {{ {name}: … }}`"),
+                known => nearest(name, known),
+            };
+            self.add(span, message, help);
+        } else if !self.own.asked_lookups.contains(&name) {
+            self.walked.used.push((span.start_offset as usize, name.to_owned()));
+        }
+    }
+
     fn filter(&mut self, name: &'t str, of: Option<&Expr<'t>>, args: &[CallArg<'t>], span: Span) {
         let at = self.word(span, name);
-        self.found.extend(unknown_filter(at, name));
+        self.walked.found.extend(unknown_filter(at, name));
         // Names of filters and tests that are handed on.
         let handed = |place: usize| match args.get(place) {
             Some(CallArg::Pos(Expr::Const(name))) => name.value.as_str().map(ToOwned::to_owned),
             _ => None,
         };
         match name {
-            "map" => self.found.extend(handed(0).and_then(|name| unknown_filter(at, &name))),
-            "select" | "reject" => self.found.extend(handed(0).and_then(|name| unknown_test(at, &name))),
+            "map" => self.walked.found.extend(handed(0).and_then(|name| unknown_filter(at, &name))),
+            "select" | "reject" => {
+                self.walked.found.extend(handed(0).and_then(|name| unknown_test(at, &name)))
+            }
             "selectattr" | "rejectattr" => {
-                self.found.extend(handed(1).and_then(|name| unknown_test(at, &name)));
+                self.walked.found.extend(handed(1).and_then(|name| unknown_test(at, &name)));
             }
             _ if HARMLESS.contains(&name) => {}
             _ if of.is_some_and(holds_secret) => {
@@ -173,7 +212,7 @@ impl<'t> Walk<'_, 't> {
             CallType::Function(name) => self.name(name, call.span(), true),
             CallType::Method(of, name) => {
                 let at = self.word(of.span(), "") + self.after(of.span(), call.span(), name);
-                self.found.extend(unknown_method(at, name, &self.own.given));
+                self.walked.found.extend(unknown_method(at, name, &self.own.given));
                 self.below(of.span(), |walk| walk.expression(of));
             }
             CallType::Object(of) => self.below(of.span(), |walk| walk.expression(of)),
