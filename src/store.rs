@@ -159,8 +159,10 @@ pub struct ReceiptFilter {
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredReceipt {
     pub receipt: Receipt,
-    /// Its `deliveries` are those of all outcomes of the receipt, oldest first. `native` of its
-    /// events is not kept here (it is the receipt's body) and is `null`.
+    /// Its `deliveries` are those of all outcomes of the receipt, oldest first, and those of the
+    /// batches with events of it. What became of a batch stands in the place of the verdicts that
+    /// gathered for it; `gathered` is empty, `held` are the places held now. `native` of its events is
+    /// not kept here (it is the receipt's body) and is `null`.
     pub outcome: Outcome,
     pub status: ReceiptStatus,
     pub duplicates: u32,
@@ -271,8 +273,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// in its lane for the same route, may be superseded too and are not under way; where a later
     /// event's waits or was delivered (a replay), it is superseded itself. Events are as old as their
     /// receipts; those of one receipt follow one another. A key is remembered for its window from the
-    /// first receipt on, even if that receipt was deleted meanwhile. `Conflict`: the receipt's id is taken, or a delivery
-    /// names an event that the outcome does not have.
+    /// first receipt on, even if that receipt was deleted meanwhile. `Conflict`: the receipt's id is taken, a
+    /// delivery names an event that the outcome does not have, or something is gathered that no
+    /// verdict names.
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError>;
 
     /// Rung (`notify_one`, so a ring while nobody waits is kept) after every write of this process
@@ -280,7 +283,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// worker waits on each bell; it claims once after it got the bell, as earlier writes rang none.
     fn bell(&self, destination: &str) -> Arc<Notify>;
 
-    /// The same for work that no destination has.
+    /// The same for work that no destination has. What becomes due later than was said rings none.
     fn errands(&self, errand: Errand) -> Arc<Notify>;
 
     /// Leases due heads of free lanes of one destination, oldest due first; nothing while it is
@@ -305,18 +308,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     ) -> Result<(), StoreError>;
 
     /// Batches that are complete: `quiet` has passed since the last event that joined, or `max_wait`
-    /// since the first, or one of the bounds of size is reached. Leases them; none is given twice
-    /// while its lease runs. An event that comes for a group whose window is over opens a new batch.
+    /// since the first, or one of the bounds of size is reached (also by an event that does not fit
+    /// in and opens the next). Leases them, the oldest due first; none is given twice while its lease
+    /// runs, and nobody joins one that was given. An event that comes for a group whose window is over
+    /// opens a new batch. An event that waits in a batch and is gathered for the same route again (by a
+    /// replay) waits on with its new content, in the batch of its new group if that is another one;
+    /// who had the batch by then has lost it.
     async fn ripe(&self, due: Due) -> Result<Ripe, StoreError>;
 
     /// Makes a batch into what became of it, and gives the lease back. From then on its events
     /// stand with its deliveries (the ledger counts them by these), or are dropped, or have failed.
-    /// `LeaseLost` if somebody else has it or has sealed it.
+    /// To send nothing is to drop. `LeaseLost` if somebody else has it or has sealed it; `Conflict` if
+    /// a delivery is not of this batch, or known.
     async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError>;
 
     /// Lets the quiet time of every open batch begin anew, within its longest wait: while nobody
     /// was there to receive, silence meant nothing. To be called once at the start of a process
-    /// that alone receives. How many there are.
+    /// that alone receives. How many of them others may still join.
     async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Receipts with deferred verdicts that are due, oldest first, with what they hold.
@@ -325,8 +333,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Replaces the outcome of a receipt with one that knows more, as [`Store::replay`] does, and
     /// gives the lease back. Deliveries take the place in their lane that was held for their event,
     /// route and destination; places that `outcome` does not hold any more are free. What is still
-    /// deferred is due again at `again`. `LeaseLost` if somebody else has it, or if it was replayed
-    /// since.
+    /// deferred is due again at `again`. A verdict that still says `Gathered`, with nothing in
+    /// `gathered` that belongs to it, stands as it was. `LeaseLost` if somebody else has it, or if it
+    /// was replayed since.
     async fn resolve(
         &self,
         leased: &LeasedReceipt,
@@ -367,7 +376,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Replaces the outcome of a receipt, adds the events that are new (by id) and the outcome's
     /// deliveries, which must all be new. Pending deliveries of earlier outcomes go on. Events that
     /// the outcome no longer has keep their deliveries but wait for no replay any more, unless the
-    /// whole outcome is a failure. `seen` is the receipt's number of replays when the outcome was
+    /// whole outcome is a failure. What waits in a batch goes on, like deliveries; lookups that were
+    /// waited for are forgotten, and the places held for them are taken or free as in
+    /// [`Store::resolve`]. `seen` is the receipt's number of replays when the outcome was
     /// made; `Conflict` if another replay came between: both would deliver the same again.
     async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError>;
 

@@ -85,7 +85,8 @@ CREATE TABLE held (
     event        INTEGER NOT NULL,
     route        TEXT    NOT NULL,
     destination  TEXT    NOT NULL,
-    lane         TEXT    NOT NULL
+    lane         TEXT    NOT NULL,
+    UNIQUE (event, route, destination, lane)
 ) STRICT;
 CREATE INDEX held_lane ON held (destination, lane, place);
 CREATE INDEX held_receipt ON held (receipt);

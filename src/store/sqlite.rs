@@ -4,12 +4,17 @@
 //! caller serialises and decodes; the writer only binds, steps and commits.
 
 mod accept;
+mod batch;
 mod bells;
 mod claim;
 mod condition;
+mod defer;
+mod deliver;
 mod desk;
 mod draft;
 mod finish;
+mod gather;
+mod hold;
 mod lane;
 mod lease;
 mod line;
@@ -20,9 +25,12 @@ mod notice;
 mod number;
 mod open;
 mod operate;
+mod outcome;
 mod purge;
 mod reader;
+mod replay;
 mod row;
+mod seal;
 mod settle;
 mod show;
 mod supersede;
@@ -41,8 +49,11 @@ use self::claim::RawClaimed;
 use self::desk::{Desk, Fault};
 use self::draft::{OutcomeDraft, ReceiptDraft};
 use self::line::{Line, closed};
+use self::loan::{Asked, Given};
 use self::reader::Reader;
-use self::row::micros;
+use self::replay::Resolving;
+use self::row::{instant, micros};
+use self::seal::SealDraft;
 use self::settle::{LeaseKey, SettleDraft};
 use self::writer::{Job, Work, Writer};
 use super::{
@@ -144,6 +155,18 @@ impl Sqlite {
         self.hand_over(work, answer).await
     }
 
+    /// Leases batches or receipts that are due.
+    async fn give(
+        &self,
+        due: Due,
+        task: fn(&mut Desk, Asked) -> Result<Given, Fault>,
+        lost: fn(Given, &mut Desk),
+    ) -> Result<Given, StoreError> {
+        let asked = due.into();
+        let (work, answer) = Work::new(false, move |desk: &mut Desk| task(desk, asked));
+        self.hand_over(work.if_lost(lost), answer).await
+    }
+
     async fn hand_over<T: Send + 'static>(
         &self,
         work: Work<T>,
@@ -163,7 +186,7 @@ impl Drop for Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
-        let outcome = OutcomeDraft::new(outcome, Some(&receipt.body))?;
+        let outcome = OutcomeDraft::new(outcome, Some(&receipt.body), receipt.received_at)?;
         let receipt = ReceiptDraft::new(receipt)?;
         self.write(move |desk| accept::accept(desk, &receipt, &outcome)).await
     }
@@ -197,9 +220,9 @@ impl Store for Sqlite {
     }
 
     async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError> {
-        let outcome = OutcomeDraft::new(outcome, None)?;
-        let now = micros(self.clock.now());
-        self.write(move |desk| accept::replay(desk, receipt, seen, &outcome, now)).await
+        let now = self.clock.now();
+        let outcome = OutcomeDraft::new(outcome, None, now)?;
+        self.write(move |desk| replay::replay(desk, receipt, seen, &outcome, micros(now))).await
     }
 
     async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
@@ -267,34 +290,43 @@ impl Store for Sqlite {
         self.bells.errand(errand)
     }
 
-    async fn ripe(&self, _: Due) -> Result<Ripe, StoreError> {
-        Err(closed())
+    async fn ripe(&self, due: Due) -> Result<Ripe, StoreError> {
+        let given = self.give(due, seal::ripe, seal::give_back).await?;
+        let next_due = given.next_due.map(instant).transpose()?;
+        let batches = self.threads.reader.ask(move |conn| batch::leased(conn, &given.rows)).await?;
+        Ok(Ripe { batches, next_due })
     }
 
-    async fn seal(&self, _: &LeasedBatch, _: &Sealed, _: Timestamp) -> Result<(), StoreError> {
-        Err(closed())
+    async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError> {
+        let draft = SealDraft::new(leased, sealed, now)?;
+        self.write(move |desk| seal::seal(desk, &draft)).await
     }
 
-    async fn listen_again(&self, _: Timestamp) -> Result<u64, StoreError> {
-        Err(closed())
+    async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.write(move |desk| gather::listen_again(desk, micros(now))).await
     }
 
-    async fn deferred(&self, _: Due) -> Result<Deferred, StoreError> {
-        Err(closed())
+    async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
+        let given = self.give(due, defer::due, defer::give_back).await?;
+        let next_due = given.next_due.map(instant).transpose()?;
+        let receipts = self.threads.reader.ask(move |conn| show::deferred(conn, &given.rows)).await?;
+        Ok(Deferred { receipts, next_due })
     }
 
     async fn resolve(
         &self,
-        _: &LeasedReceipt,
-        _: &Outcome,
-        _: Timestamp,
-        _: Timestamp,
+        leased: &LeasedReceipt,
+        outcome: &Outcome,
+        again: Timestamp,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        Err(closed())
+        let outcome = OutcomeDraft::new(outcome, None, now)?;
+        let by = Resolving::new(leased, micros(again), micros(now));
+        self.write(move |desk| replay::resolve(desk, &by, &outcome)).await
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {
-        Err(closed())
+        self.threads.reader.ask(show::waiting).await
     }
 
     async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {

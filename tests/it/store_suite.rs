@@ -2,7 +2,9 @@
 
 pub mod accept;
 pub mod answers;
+pub mod batches;
 pub mod conditions;
+pub mod deferrals;
 pub mod lanes;
 pub mod leases;
 pub mod ledger;
@@ -255,6 +257,54 @@ macro_rules! store_suite {
                 a_notice_is_forgotten_when_it_was_told
                 a_refused_write_tells_nothing
                 retries_are_bounded_apart;
+            batches:
+                events_of_a_group_leave_together
+                a_batch_is_complete_after_silence_and_at_the_latest_after_its_longest_wait
+                the_number_of_events_completes_a_batch
+                the_size_of_events_completes_a_batch
+                who_comes_late_opens_a_new_batch
+                groups_do_not_mix
+                an_event_alone_waits_for_nobody
+                a_batch_is_given_to_one_at_a_time
+                a_sealed_batch_is_sealed_once
+                a_batch_that_was_dropped_is_filtered
+                a_batch_that_failed_is_gathered_again_by_a_replay
+                a_failed_batch_tells_each_receipt_once
+                an_event_that_waits_is_not_gathered_twice
+                an_event_moves_with_its_group
+                what_an_earlier_outcome_gathered_stands
+                the_deliveries_of_a_batch_are_those_of_each_event
+                a_batch_that_died_is_told_and_retried
+                a_batch_keeps_to_its_lane_and_is_never_superseded
+                an_open_batch_outlives_the_process
+                silence_begins_anew_when_somebody_listens_again
+                the_bell_rings_for_batches
+                a_refused_seal_leaves_the_batch_as_it_was
+                what_is_gathered_without_a_verdict_is_refused
+                receipts_are_found_by_the_route_of_their_batch
+                retention_keeps_what_waits
+                a_batch_goes_with_the_last_of_its_receipts;
+            deferrals:
+                a_deferred_receipt_is_read_back_as_it_was_written
+                a_deferred_receipt_is_given_to_one_at_a_time
+                later_changes_wait_behind_a_place_that_is_held
+                a_place_that_is_let_go_lets_its_lane_go_on
+                what_stays_deferred_is_due_again_and_keeps_its_place
+                all_messages_of_a_route_take_its_place
+                a_place_is_held_in_the_order_of_events
+                an_earlier_delivery_does_not_wait_for_a_held_place
+                a_delivery_for_another_lane_goes_to_its_end
+                a_lost_lease_resolves_nothing
+                a_replay_takes_the_place_of_a_deferral
+                a_replay_holds_and_frees_places_too
+                a_receipt_that_cannot_be_resolved_waits_for_a_replay
+                a_failure_that_was_told_is_not_told_again
+                a_resolved_change_that_is_out_of_date_is_superseded
+                what_is_resolved_may_be_gathered
+                held_places_are_seen_nowhere
+                held_places_outlive_the_process
+                the_bell_rings_for_what_is_deferred
+                retention_keeps_what_is_deferred;
             ledger:
                 every_event_is_in_exactly_one_line
                 an_event_with_several_deliveries_follows_the_rule

@@ -5,8 +5,13 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::gather::GatherDraft;
+use super::hold::HoldDraft;
 use super::row::{micros, span};
-use crate::model::{Decision, EventId, Failure, Outcome, Processed, Receipt, ReceiptId};
+use crate::model::{
+    Decision, Delivery, EventId, Failure, Held, Outcome, Processed, Receipt, ReceiptId, RouteVerdict,
+    Timestamp,
+};
 use crate::store::StoreError;
 
 /// A receipt as rows of `receipts`, `receipt_content` and `dedupe`.
@@ -37,6 +42,11 @@ pub(super) struct OutcomeDraft {
     pub(super) reason: Option<String>,
     pub(super) events: Vec<EventDraft>,
     pub(super) deliveries: Vec<DeliveryDraft>,
+    pub(super) gathered: Vec<GatherDraft>,
+    /// In the order of events and routes.
+    pub(super) held: Vec<HoldDraft>,
+    /// A route waits for lookups.
+    pub(super) deferred: bool,
 }
 
 /// A row of `events`.
@@ -54,6 +64,12 @@ pub(super) struct EventDraft {
     pub(super) failed: i64,
     /// How many routes dropped it.
     pub(super) filtered: i64,
+    /// How many routes put it off.
+    pub(super) deferred: i64,
+    /// How many routes gather it with this outcome.
+    pub(super) gathered: i64,
+    /// Those that gathered it with an earlier one.
+    pub(super) standing: Vec<String>,
 }
 
 /// A row of `deliveries` and `delivery_content`.
@@ -99,28 +115,16 @@ impl ReceiptDraft {
 
 impl OutcomeDraft {
     /// `body` is the receipt's, where it is at hand: deliveries with the same bytes refer to it.
-    pub(super) fn new(outcome: &Outcome, body: Option<&Bytes>) -> Result<Self, StoreError> {
+    pub(super) fn new(outcome: &Outcome, body: Option<&Bytes>, now: Timestamp) -> Result<Self, StoreError> {
+        let places = Places::new(outcome);
         let mut events: Vec<_> = outcome.events.iter().map(event).collect();
-        let places: HashMap<EventId, usize> =
-            outcome.events.iter().enumerate().map(|(place, processed)| (processed.event.id, place)).collect();
         let mut deliveries = Vec::with_capacity(outcome.deliveries.len());
         for delivery in &outcome.deliveries {
-            let missing = || StoreError::Conflict(format!("{} is of no event of its outcome", delivery.id));
-            let place = *places.get(&delivery.event).ok_or_else(missing)?;
-            events.get_mut(place).ok_or_else(missing)?.deliveries += 1;
-            deliveries.push(DeliveryDraft {
-                id: delivery.id.to_string(),
-                event: place,
-                route: delivery.route.clone(),
-                destination: delivery.destination.clone(),
-                lane: delivery.lane.clone(),
-                url: delivery.url.clone(),
-                content_type: delivery.content_type.clone(),
-                headers: json(&delivery.headers)?,
-                body: (body != Some(&delivery.body)).then(|| delivery.body.clone()),
-                supersede: delivery.supersede && delivery.lane.is_some(),
-                created_at: micros(delivery.created_at),
-            });
+            let place = places.of(delivery.event, || delivery.id.to_string())?;
+            if let Some(event) = events.get_mut(place) {
+                event.deliveries += 1;
+            }
+            deliveries.push(DeliveryDraft::new(delivery, place, body)?);
         }
         let failure = outcome.first_failure();
         Ok(Self {
@@ -129,8 +133,98 @@ impl OutcomeDraft {
             json: json(&outcome.events)?,
             status: if failure.is_some() { "failed" } else { "processed" },
             reason: failure.map(reason),
+            gathered: gathered(outcome, &places, &mut events, now)?,
+            held: held(outcome, &places)?,
+            deferred: events.iter().any(|event| event.deferred > 0),
             events,
             deliveries,
+        })
+    }
+}
+
+/// Where each event stands in its outcome.
+struct Places(HashMap<EventId, usize>);
+
+impl Places {
+    fn new(outcome: &Outcome) -> Self {
+        let ids = outcome.events.iter().map(|processed| processed.event.id);
+        Self(ids.enumerate().map(|(place, id)| (id, place)).collect())
+    }
+
+    fn of(&self, event: EventId, what: impl FnOnce() -> String) -> Result<usize, StoreError> {
+        let place = self.0.get(&event).copied();
+        place.ok_or_else(|| StoreError::Conflict(format!("{} is of no event of its outcome", what())))
+    }
+}
+
+fn gathered(
+    outcome: &Outcome,
+    places: &Places,
+    events: &mut [EventDraft],
+    now: Timestamp,
+) -> Result<Vec<GatherDraft>, StoreError> {
+    let mut drafts = Vec::with_capacity(outcome.gathered.len());
+    for gathered in &outcome.gathered {
+        let route = &gathered.route;
+        let place = places.of(gathered.event, || format!("what route {route} gathers"))?;
+        // Its verdict says so once, and must not have said so before.
+        let said = events.get_mut(place).and_then(|event| {
+            let known = event.standing.iter().position(|name| name == route)?;
+            event.standing.swap_remove(known);
+            event.gathered += 1;
+            Some(())
+        });
+        if said.is_none() {
+            let text = format!("route {route} gathers {} without a verdict that says so", gathered.event);
+            return Err(StoreError::Conflict(text));
+        }
+        drafts.push(GatherDraft::new(gathered, place, now)?);
+    }
+    Ok(drafts)
+}
+
+/// The places to hold, each told which delivery of the outcome comes next.
+fn held(outcome: &Outcome, places: &Places) -> Result<Vec<HoldDraft>, StoreError> {
+    if outcome.held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rank = |place: usize, route: &str| {
+        let routes = outcome.events.get(place).map(|processed| processed.routes.as_slice());
+        (place, routes.unwrap_or_default().iter().position(|verdict| verdict.route == route))
+    };
+    let mut reached = (0, None);
+    let mut order = Vec::with_capacity(outcome.deliveries.len());
+    for delivery in &outcome.deliveries {
+        reached = reached.max(rank(places.of(delivery.event, || delivery.id.to_string())?, &delivery.route));
+        order.push(reached);
+    }
+    let mut drafts = Vec::with_capacity(outcome.held.len());
+    for held in &outcome.held {
+        let event = places.of(held.event, || format!("a place of route {}", held.route))?;
+        let rank = rank(event, &held.route);
+        let before = order.partition_point(|reached| *reached <= rank);
+        let Held { route, destination, lane, .. } = held.clone();
+        drafts.push((rank, HoldDraft { event, route, destination, lane, before }));
+    }
+    drafts.sort_by_key(|(rank, _)| *rank);
+    Ok(drafts.into_iter().map(|(_, draft)| draft).collect())
+}
+
+impl DeliveryDraft {
+    /// `event` is the index of its event among the outcome's.
+    pub(super) fn new(delivery: &Delivery, event: usize, body: Option<&Bytes>) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: delivery.id.to_string(),
+            event,
+            route: delivery.route.clone(),
+            destination: delivery.destination.clone(),
+            lane: delivery.lane.clone(),
+            url: delivery.url.clone(),
+            content_type: delivery.content_type.clone(),
+            headers: json(&delivery.headers)?,
+            body: (body != Some(&delivery.body)).then(|| delivery.body.clone()),
+            supersede: delivery.supersede && delivery.lane.is_some() && delivery.batch.is_none(),
+            created_at: micros(delivery.created_at),
         })
     }
 }
@@ -158,10 +252,20 @@ fn event(processed: &Processed) -> EventDraft {
             | Decision::Deferred { .. }
             | Decision::Failed(_) => false,
         }),
+        deferred: count(|decision| matches!(decision, Decision::Deferred { .. })),
+        gathered: 0,
+        standing: gathering(processed),
     }
 }
 
-fn reason(failure: &Failure) -> String {
+/// The routes that gather an event.
+fn gathering(processed: &Processed) -> Vec<String> {
+    let gathers = |verdict: &&RouteVerdict| matches!(verdict.decision, Decision::Gathered { .. });
+    processed.routes.iter().filter(gathers).map(|verdict| verdict.route.clone()).collect()
+}
+
+/// A failure in one line.
+pub(super) fn reason(failure: &Failure) -> String {
     match &failure.place {
         Some(place) => format!("{} ({place})", failure.message),
         None => failure.message.clone(),

@@ -13,6 +13,19 @@ use crate::store::{
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 500;
 
+/// Whether a receipt has a delivery of a route, its own or one of a batch.
+const ROUTED: &str = "EXISTS (
+    SELECT 1 FROM (SELECT ? AS route) wanted WHERE
+        EXISTS (SELECT 1 FROM deliveries d WHERE d.receipt = r.seq AND +d.route = wanted.route)
+        OR EXISTS (SELECT 1 FROM members m CROSS JOIN batches b ON b.seq = m.batch
+            WHERE m.receipt = r.seq AND b.state = 'sent' AND b.route = wanted.route))";
+/// Whether a delivery is of a receipt, or of a batch with an event of it.
+const OF_RECEIPT: &str = "d.seq IN (
+    WITH wanted AS (SELECT seq FROM receipts WHERE id = ?)
+    SELECT own.seq FROM wanted CROSS JOIN deliveries own ON own.receipt = wanted.seq
+    UNION SELECT shared.seq FROM wanted CROSS JOIN members m ON m.receipt = wanted.seq
+        CROSS JOIN deliveries shared ON shared.batch = m.batch)";
+
 /// A `WHERE` in the making. Conditions come from this file, values from outside.
 #[derive(Debug, Default)]
 struct Where {
@@ -77,7 +90,7 @@ pub(super) fn receipts(
     }
     wanted.when("r.received_at >= ?", filter.since.map(micros));
     wanted.when("r.received_at < ?", filter.until.map(micros));
-    wanted.when("EXISTS (SELECT 1 FROM deliveries d WHERE d.receipt = r.seq AND +d.route = ?)", filter.route);
+    wanted.when(ROUTED, filter.route);
     wanted.when("r.seq IN (SELECT receipt FROM events WHERE correlation_id = ?)", filter.correlation);
     let limit = begin_page(&mut wanted, page, "(r.received_at, r.seq) < (?, ?)")?;
     let sql = format!(
@@ -94,8 +107,7 @@ pub(super) fn deliveries(
     page: &PageRequest,
 ) -> Result<Page<DeliverySummary>, StoreError> {
     let mut wanted = Where::default();
-    wanted
-        .when("d.receipt = (SELECT seq FROM receipts WHERE id = ?)", filter.receipt.map(|id| id.to_string()));
+    wanted.when(OF_RECEIPT, filter.receipt.map(|id| id.to_string()));
     // As above: pending and dead ones are few.
     let few = matches!(filter.state, Some(DeliveryState::Pending | DeliveryState::Dead));
     wanted.when(if few { "+d.destination = ?" } else { "d.destination = ?" }, filter.destination);

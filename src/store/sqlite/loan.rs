@@ -2,6 +2,65 @@
 //! deliveries and for the same reason; what a failed commit promised is taken back.
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::desk::Fault;
+use super::row::{micros, span};
+use crate::store::Due;
+
+/// What somebody asks for, in the file's units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    limit: usize,
+    now: i64,
+    until: i64,
+}
+
+impl From<Due> for Asked {
+    fn from(due: Due) -> Self {
+        let now = micros(due.now);
+        let lease = due.lease.max(Duration::from_micros(1));
+        Self { limit: due.limit, now, until: now.saturating_add(span(lease)) }
+    }
+}
+
+/// The rows that somebody gets, with their tokens.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) rows: Vec<(i64, u64)>,
+    pub(super) next_due: Option<i64>,
+}
+
+impl Given {
+    /// Gives back what nobody is there to work on.
+    pub(super) fn give_back(self, loans: &mut Loans) {
+        for (row, _) in self.rows {
+            loans.end(row);
+        }
+    }
+}
+
+/// Gives what is due and free. `sql` selects rows and when they are due, the oldest due first.
+pub(super) fn give(conn: &Connection, loans: &mut Loans, sql: &str, asked: Asked) -> Result<Given, Fault> {
+    let mut select = conn.prepare_cached(sql)?;
+    let mut rows = select.query([])?;
+    let (mut due, mut next_due) = (Vec::new(), loans.first_end(asked.now));
+    while let Some(row) = rows.next()? {
+        let (seq, due_at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if loans.holds(seq, asked.now) {
+            continue;
+        }
+        if due_at > asked.now || due.len() >= asked.limit {
+            next_due = Some(next_due.map_or(due_at, |next: i64| next.min(due_at)));
+            break;
+        }
+        due.push(seq);
+    }
+    let rows = due.into_iter().map(|seq| (seq, loans.grant(seq, asked.until))).collect();
+    Ok(Given { rows, next_due })
+}
 
 /// One of them. `until` is in microseconds; from then on it counts as none for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -80,6 +80,15 @@ fn delete(desk: &mut Desk, receipt: i64) -> Result<(), Fault> {
         .query_row([receipt], |row| row.get(0))?;
     desk.totals.moved(given_up, EventState::Pending, EventState::Dead);
     for sql in [
+        // The deliveries of a batch stay with those of its events that stay.
+        "UPDATE deliveries SET (receipt, event) = (
+            SELECT m.receipt, m.event FROM members m
+            WHERE m.batch = deliveries.batch AND m.receipt <> ?1 ORDER BY m.seq LIMIT 1)
+         WHERE receipt = ?1 AND batch IS NOT NULL AND EXISTS (
+            SELECT 1 FROM members m WHERE m.batch = deliveries.batch AND m.receipt <> ?1)",
+        "DELETE FROM batches WHERE seq IN (SELECT batch FROM members WHERE receipt = ?1) AND NOT EXISTS (
+            SELECT 1 FROM members m WHERE m.batch = batches.seq AND m.receipt <> ?1)",
+        "DELETE FROM members WHERE receipt = ?1",
         "DELETE FROM attempts WHERE delivery IN (SELECT seq FROM deliveries WHERE receipt = ?1)",
         "DELETE FROM delivery_content WHERE delivery IN (SELECT seq FROM deliveries WHERE receipt = ?1)",
         "DELETE FROM deliveries WHERE receipt = ?1",

@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::row::{RawDelivery, at, damaged, delivery_summary, from_json, get, id, json, status, unavailable};
-use crate::model::{Attempt, Delivery, DeliveryId, Outcome, Receipt, ReceiptId};
-use crate::store::{Ledger, StoreError, StoredDelivery, StoredReceipt};
+use super::batch;
+use super::row::{
+    RawDelivery, at, damaged, delivery_summary, from_json, get, id, json, parse_id, status, unavailable,
+};
+use crate::model::{Attempt, Delivery, DeliveryId, Held, Outcome, Processed, Receipt, ReceiptId};
+use crate::store::{LeasedReceipt, Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting};
+
+/// The deliveries of receipt `?1`: its own, and those of the batches that its events left in.
+pub(super) const OF_RECEIPT: &str = "SELECT seq FROM deliveries WHERE receipt = ?1
+     UNION SELECT d.seq FROM members m CROSS JOIN deliveries d ON d.batch = m.batch WHERE m.receipt = ?1";
 
 pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredReceipt, StoreError> {
     let mut select = conn
@@ -23,15 +30,18 @@ pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredRece
     let mut rows = select.query([wanted.to_string()]).map_err(unavailable)?;
     let row = rows.next().map_err(unavailable)?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("receipt {wanted}")))?;
+    let seq = get(row, "seq")?;
+    let mut events: Vec<Processed> = json(row, "outcome")?;
+    batch::tell(conn, &mut events)?;
     Ok(StoredReceipt {
         receipt: read_receipt(row)?,
         outcome: Outcome {
             revision: get(row, "revision")?,
             failure: maybe_json(row, "failure")?,
-            events: json(row, "outcome")?,
-            deliveries: deliveries_of(conn, get(row, "seq")?)?,
+            events,
+            deliveries: deliveries_of(conn, seq)?,
             gathered: Vec::new(),
-            held: Vec::new(),
+            held: held_by(conn, seq)?,
         },
         status: status(&get::<String>(row, "status")?)?,
         duplicates: get(row, "duplicates")?,
@@ -60,10 +70,65 @@ fn maybe_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> Re
 
 fn deliveries_of(conn: &Connection, receipt: i64) -> Result<Vec<Delivery>, StoreError> {
     let mut select = conn
-        .prepare_cached("SELECT seq FROM deliveries WHERE receipt = ?1 ORDER BY seq")
+        .prepare_cached(&format!("SELECT seq FROM deliveries WHERE seq IN ({OF_RECEIPT}) ORDER BY seq"))
         .map_err(unavailable)?;
     let rows = select.query_map([receipt], |row| row.get(0)).map_err(unavailable)?;
     rows.map(|seq| read_delivery(conn, seq.map_err(unavailable)?)).collect()
+}
+
+fn held_by(conn: &Connection, receipt: i64) -> Result<Vec<Held>, StoreError> {
+    let mut select = conn
+        .prepare_cached(
+            "SELECT e.id AS event_id, h.* FROM held h CROSS JOIN events e ON e.seq = h.event
+             WHERE h.receipt = ?1 ORDER BY h.place",
+        )
+        .map_err(unavailable)?;
+    let mut rows = select.query([receipt]).map_err(unavailable)?;
+    let mut held = Vec::new();
+    while let Some(row) = rows.next().map_err(unavailable)? {
+        held.push(Held {
+            event: id(row, "event_id")?,
+            route: get(row, "route")?,
+            destination: get(row, "destination")?,
+            lane: get(row, "lane")?,
+        });
+    }
+    Ok(held)
+}
+
+/// The leased receipts of these rows, with their tokens.
+pub(super) fn deferred(conn: &Connection, rows: &[(i64, u64)]) -> Result<Vec<LeasedReceipt>, StoreError> {
+    let mut receipts = Vec::with_capacity(rows.len());
+    for (seq, token) in rows {
+        let found = conn
+            .prepare_cached(
+                "SELECT r.id, d.tries FROM deferrals d CROSS JOIN receipts r ON r.seq = d.receipt
+                 WHERE d.receipt = ?1",
+            )
+            .and_then(|mut select| {
+                select.query_row([seq], |row| Ok((row.get::<_, String>(0)?, row.get(1)?))).optional()
+            })
+            .map_err(unavailable)?;
+        // One that was replayed since it was leased may wait for nothing any more.
+        if let Some((id, tries)) = found {
+            let stored = receipt(conn, parse_id(&id)?)?;
+            receipts.push(LeasedReceipt { stored, tries, token: *token });
+        }
+    }
+    Ok(receipts)
+}
+
+pub(super) fn waiting(conn: &Connection) -> Result<Waiting, StoreError> {
+    let counts = conn
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM batches WHERE state = 'open'), (SELECT count(*) FROM gathered),
+                (SELECT count(*) FROM deferrals)",
+        )
+        .and_then(|mut select| {
+            select.query_row([], |row| Ok([row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?]))
+        });
+    let [batches, gathered, deferred] = counts.map_err(unavailable)?.map(i64::cast_unsigned);
+    Ok(Waiting { batches, gathered, deferred })
 }
 
 fn read_delivery(conn: &Connection, seq: i64) -> Result<Delivery, StoreError> {

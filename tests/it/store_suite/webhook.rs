@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use crossconnect::model::{
-    Actor, Change, Decision, Dedupe, Delivery, DeliveryId, Event, EventId, Failure, Json, Masked, Object,
-    Outcome, Processed, Proof, Receipt, ReceiptId, Request, RouteVerdict, Stage,
+    Actor, By, Change, Decision, Dedupe, Delivery, DeliveryId, Event, EventId, Failure, Gathered, Held, Json,
+    Lineage, Masked, Object, Outcome, Processed, Proof, Receipt, ReceiptId, Request, RouteVerdict, Stage,
+    Window,
 };
 use serde_json::json;
 
@@ -98,6 +99,54 @@ impl Webhook {
     pub fn supersede(mut self) -> Self {
         self.outcome.deliveries.last_mut().unwrap().supersede = true;
         self
+    }
+
+    /// The last event waits for others of its group: ten seconds of silence, thirty in all, three
+    /// events.
+    pub fn gathered(mut self, route: &str, group: &str) -> Self {
+        let event = self.outcome.events.last().unwrap().event.clone();
+        self.outcome.gathered.push(Gathered {
+            event: event.id,
+            route: route.into(),
+            by: By::Kind,
+            key: format!("key of {group}"),
+            group: group.into(),
+            window: Window {
+                quiet: Duration::from_secs(10),
+                max_wait: Duration::from_secs(30),
+                max_events: 3,
+                max_bytes: 1 << 20,
+            },
+            alone: false,
+            lineage: Lineage { hops: 2, passed: vec!["gate/way".into()] },
+            content: Arc::new(event),
+            lookups: json!({ "rack": number("1.10") }),
+        });
+        let key = format!("key of {group}");
+        self.verdict(route, Decision::Gathered { key, batch: None, until: None })
+    }
+
+    /// Changes what was gathered last.
+    pub fn but(mut self, change: impl FnOnce(&mut Gathered)) -> Self {
+        change(self.outcome.gathered.last_mut().unwrap());
+        self
+    }
+
+    /// A route waits for a lookup on the last event, and holds places in lanes of destinations.
+    pub fn deferred(mut self, route: &str, places: &[(&str, &str)]) -> Self {
+        let event = self.outcome.events.last().unwrap().event.id;
+        self.outcome.held.extend(places.iter().map(|(destination, lane)| Held {
+            event,
+            route: route.into(),
+            destination: (*destination).into(),
+            lane: (*lane).into(),
+        }));
+        self.verdict(route, Decision::Deferred { lookups: vec!["rack".into()] })
+    }
+
+    /// A verdict of an earlier outcome stays as it was.
+    pub fn kept(self, verdict: &RouteVerdict) -> Self {
+        self.verdict(&verdict.route, verdict.decision.clone())
     }
 
     /// A route's script drops the last event.
