@@ -11,6 +11,7 @@ mod import;
 mod kill;
 mod operate;
 mod presets;
+mod proxies;
 mod receiver;
 mod signing;
 mod sqlite;
