@@ -18,7 +18,7 @@ pub(super) enum Proof {
     /// Always the same.
     Fixed(Result<HeaderValue, Unusable>),
     /// Fetched, and again when it ends.
-    Tokens(Tokens),
+    Tokens(Box<Tokens>),
 }
 
 impl fmt::Debug for Proof {
@@ -37,7 +37,7 @@ impl Proof {
             None => Self::None,
             Some(Auth::Basic { user, password }) => Self::Fixed(basic(user, password)),
             Some(Auth::Bearer(token)) => Self::Fixed(bearer(token.expose())),
-            Some(Auth::OAuth2(client)) => Self::Tokens(Tokens::new(client.clone(), way)),
+            Some(Auth::OAuth2(client)) => Self::Tokens(Box::new(Tokens::new(client.clone(), way))),
         }
     }
 }

@@ -110,7 +110,8 @@ async fn make(way: Arc<Way>) -> Result<Made, BoxError> {
     let read = tokio::task::spawn_blocking(move || {
         let way = settings;
         let tls = if way.secure { tls::client_config(&way.tls)? } else { tls::bare()? };
-        let via = |proxy| Via::new(proxy, way.guard.clone(), |guard| tcp(guard, way.connect_timeout));
+        let within = way.connect_timeout;
+        let via = |proxy| Via::new(proxy, way.guard.clone(), within, |guard| tcp(guard, within));
         Ok::<_, Unusable>((tls, way.proxy.clone().map(via).transpose()?))
     });
     let (tls, via) = read.await.map_err(|_| Unusable::new("could not set up TLS", "report this"))??;

@@ -11,6 +11,7 @@ mod tests;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::uri::Scheme;
 use http::{HeaderValue, Uri};
@@ -30,6 +31,9 @@ use super::leg::Leg;
 use super::tls;
 use crate::config::{Proxy, ProxyKind, Tls};
 
+/// How long a name is looked up that may be left to the proxy anyway; less where connecting may
+/// take little.
+const LOOKUP: Duration = Duration::from_secs(2);
 /// Through SOCKS, which takes one address at a time.
 const MOST_ADDRESSES: usize = 4;
 
@@ -44,6 +48,8 @@ pub(super) struct Via {
     connector: HttpsConnector<HttpConnector<Resolver>>,
     url: Uri,
     authorization: Option<HeaderValue>,
+    /// Set where names are left to the proxy.
+    leave: Option<Duration>,
 }
 
 /// Without what it logs in with.
@@ -54,10 +60,12 @@ impl fmt::Debug for Via {
 }
 
 impl Via {
-    /// `guard` judges targets; `tcp` makes connectors with a guard of their own. Reads files.
+    /// `guard` judges targets; `tcp` makes connectors with a guard of their own; connecting may
+    /// take `within`. Reads files.
     pub fn new(
         proxy: Arc<Proxy>,
         guard: Arc<Guard>,
+        within: Duration,
         tcp: impl FnOnce(Arc<Guard>) -> HttpConnector<Resolver>,
     ) -> Result<Self, Unusable> {
         let tls = match proxy.kind {
@@ -72,7 +80,8 @@ impl Via {
         let url =
             url.map_err(|_| Unusable::new("the proxy's URL is none", "write it as http://host:port"))?;
         let authorization = authorization(&proxy);
-        Ok(Self { proxy, guard, connector, url, authorization })
+        let leave = proxy.resolves.then(|| LOOKUP.min(within / 2));
+        Ok(Self { proxy, guard, connector, url, authorization, leave })
     }
 
     pub fn serves(&self, target: &Uri) -> bool {
@@ -92,7 +101,7 @@ impl Via {
 
     /// Judges a target whose name the proxy is about to be told.
     pub async fn admit(&self, target: &Uri) -> Result<Vec<IpAddr>, BoxError> {
-        self.guard.clear(target, Told::Name, self.proxy.resolves).await
+        self.guard.clear(target, Told::Name, self.leave).await
     }
 
     /// A connection for requests to `target`.
@@ -117,7 +126,7 @@ impl Via {
 
     /// One address after the other, as long as the proxy cannot reach them.
     async fn by_address(&self, target: &Uri) -> Result<Leg, BoxError> {
-        let addresses = self.guard.clear(target, Told::Address, false).await?;
+        let addresses = self.guard.clear(target, Told::Address, None).await?;
         let mut last = None;
         for address in addresses.into_iter().take(MOST_ADDRESSES) {
             match self.socks(target, socks::Host::Address(address)).await {

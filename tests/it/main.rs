@@ -15,6 +15,7 @@ mod notices;
 mod operate;
 mod presets;
 mod process;
+mod proxies;
 mod receiver;
 mod rotation;
 mod signing;

@@ -46,6 +46,7 @@ fn remedy(party: Party, error: &Error) -> String {
             format!("mend the certificate of {name}")
         }
         Error::InvalidMessage(_) => no_tls(party),
+        _ if party == Party::Proxy => format!("check the TLS settings of {name}, and `{ca}`"),
         Error::PeerIncompatible(_) | Error::AlertReceived(AlertDescription::ProtocolVersion) => {
             format!("{name} speaks no TLS that is new enough: see tls.min_version, or renew {name}")
         }

@@ -12,10 +12,6 @@ use tower::BoxError;
 
 use crate::outbound::guard::{Guard, Refused, lookup};
 
-/// How long a name is looked up that may be left to the proxy anyway: where nothing is resolved
-/// here, some resolvers never answer.
-const LOOKUP: Duration = Duration::from_secs(2);
-
 /// Names of metadata services, which clouds resolve for their own machines only.
 const METADATA: [&str; 8] = [
     "instance-data",
@@ -58,10 +54,17 @@ impl NotByProxy {
 }
 
 impl Guard {
-    /// The addresses of `url` that may be reached; none, where the name is left to the proxy
-    /// because it does not resolve here and `leave` says so. Where the proxy chooses among the
-    /// addresses, each of them must be allowed.
-    pub(super) async fn clear(&self, url: &Uri, told: Told, leave: bool) -> Result<Vec<IpAddr>, BoxError> {
+    /// The addresses of `url` that may be reached. Where the proxy chooses among them, each must be
+    /// allowed.
+    ///
+    /// With `leave`, a name that does not resolve here within that time is left to the proxy, and
+    /// there are none: where nothing is resolved, some resolvers never answer.
+    pub(super) async fn clear(
+        &self,
+        url: &Uri,
+        told: Told,
+        leave: Option<Duration>,
+    ) -> Result<Vec<IpAddr>, BoxError> {
         self.check_url(url)?;
         let named = url.host().unwrap_or_default();
         let host = named.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
@@ -75,19 +78,19 @@ impl Guard {
             return Err(NotByProxy::Metadata(host).into());
         }
         // Nobody but the event vouches for such a name: its address has to be seen.
-        let leave = leave && !self.listed_only;
+        let leave = leave.filter(|_| !self.listed_only);
         match self.resolved(&host, leave).await {
             Ok(found) => self.judged(&host, found, told),
-            Err(_) if leave => self.unseen(&host).map(|()| Vec::new()),
+            Err(_) if leave.is_some() => self.unseen(&host).map(|()| Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    async fn resolved(&self, host: &str, leave: bool) -> Result<Vec<IpAddr>, BoxError> {
+    async fn resolved(&self, host: &str, leave: Option<Duration>) -> Result<Vec<IpAddr>, BoxError> {
         let looking = lookup(host);
         let found = match leave {
-            true => timeout(LOOKUP, looking).await.map_err(BoxError::from)?,
-            false => looking.await,
+            Some(within) => timeout(within, looking).await.map_err(BoxError::from)?,
+            None => looking.await,
         };
         let found = found.map_err(|unresolved| unresolved.before_proxy(self.listed_only))?;
         Ok(found.into_iter().map(|socket| socket.ip()).collect())

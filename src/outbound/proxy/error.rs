@@ -77,7 +77,9 @@ impl ProxyError {
     pub(in crate::outbound) fn failure(&self, timeout: Duration) -> Failure {
         let class = match self {
             Self::Unreached(error) => return Failure::of_error_with(Party::Proxy, error.as_ref(), timeout),
-            Self::Status(407) | Self::WantsLogin | Self::NoLogin | Self::LoginRefused => FailureClass::Config,
+            Self::Status(401 | 407) | Self::WantsLogin | Self::NoLogin | Self::LoginRefused => {
+                FailureClass::Config
+            }
             Self::Slow(_) => FailureClass::Timeout,
             _ => FailureClass::Connect,
         };
@@ -86,8 +88,8 @@ impl ProxyError {
 
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Status(407) | Self::WantsLogin => {
-                "give the proxy's user and password: `proxy: { url, user, password }`"
+            Self::Status(401 | 407) | Self::WantsLogin => {
+                "give or mend the proxy's user and password: `proxy: { url, user, password }`"
             }
             Self::LoginRefused => "mend the user or the password of the proxy in the config",
             Self::NoLogin => "remove the user and the password of the proxy, or let it take them",

@@ -31,7 +31,7 @@ async fn connect(
 }
 
 fn failure(error: &ProxyError) -> Failure {
-    error.failure(std::time::Duration::from_secs(1))
+    error.failure(Duration::from_secs(1))
 }
 
 #[tokio::test]
@@ -164,11 +164,12 @@ fn guard(allow: &[&str]) -> Guard {
 }
 
 async fn cleared(guard: &Guard, target: &str, told: Told, leave: bool) -> Result<usize, Failure> {
+    let leave = leave.then_some(LONG);
     let found = guard.clear(&url(target), told, leave).await;
     found.map(|found| found.len()).map_err(|error| Failure::of_error(error.as_ref(), LONG))
 }
 
-const LONG: std::time::Duration = std::time::Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn no_proxy_hears_of_a_target_that_may_not_be_reached_directly() {
