@@ -1,6 +1,6 @@
 //! Wires everything: start, ready, drain. The only place that knows all rooms.
 
-mod trial;
+pub mod trial;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -17,14 +17,13 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, State};
 use crate::egress::Egress;
 use crate::ingress::{self, Draining};
+use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::rules::Rules;
 use crate::serve;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Keep, Store};
-
-pub use trial::try_json;
 
 /// What keeps the gateway from starting.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +114,8 @@ impl App {
         let ingress_service = ingress::stack(&shared);
         let ingress_task =
             spawn(serve::run(ingress_listener, ingress_service, limits.clone(), stop_ingress.clone()));
-        let admin_service = admin::service(operators(shared, swap.clone()));
+        let lookups = Lookups::new(clock.clone());
+        let admin_service = admin::service(operators(shared, swap.clone(), lookups));
         let admin_limits = serve::Limits { max_connections: 256, grace: Duration::from_secs(2), ..limits };
         let rest = vec![
             spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
@@ -209,7 +209,11 @@ fn warn_of(rules: &Rules) {
     }
 }
 
-fn operators(ingress: ingress::Shared, swap: Arc<watch::Sender<Arc<Rules>>>) -> admin::Shared {
+fn operators(
+    ingress: ingress::Shared,
+    swap: Arc<watch::Sender<Arc<Rules>>>,
+    lookups: Lookups,
+) -> admin::Shared {
     let rules = ingress.rules.clone();
     let (trial_rules, clock) = (rules.clone(), ingress.clock.clone());
     admin::Shared {
@@ -219,8 +223,8 @@ fn operators(ingress: ingress::Shared, swap: Arc<watch::Sender<Arc<Rules>>>) -> 
         metrics: ingress.metrics.clone(),
         reload: Arc::new(move || reload(&swap)),
         dry_run: Arc::new(move |request| {
-            let rules = trial_rules.borrow().clone();
-            trial::run(&rules, &request, clock.now())
+            let (rules, lookups, now) = (trial_rules.borrow().clone(), lookups.clone(), clock.now());
+            Box::pin(async move { trial::run(&rules, request, &lookups, now).await })
         }),
         ready: Arc::new(move || {
             let ingress = ingress.clone();

@@ -11,11 +11,13 @@ macro_rules! files {
     };
 }
 
-static FILES: [(&str, &str); 11] = files![
+static FILES: [(&str, &str); 13] = files![
     "scripts/awx_job_launch.rhai",
     "scripts/awx_job_launch.test.yaml",
     "scripts/device_status.rhai",
     "scripts/device_status.test.yaml",
+    "scripts/interface_owner.rhai",
+    "scripts/interface_owner.test.yaml",
     "scripts/kriten_extra_vars.rhai",
     "scripts/kriten_extra_vars.test.yaml",
     "scripts/lib/text.rhai",
