@@ -9,6 +9,7 @@ mod explain;
 mod steer;
 mod view;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -45,8 +46,11 @@ pub struct Shared {
     /// Whether a webhook sent now would be accepted.
     pub ready: Arc<dyn Fn() -> Answering + Send + Sync>,
     /// Runs a request through the rules without storing or sending anything.
-    pub dry_run: Arc<dyn Fn(Try) -> Result<serde_json::Value, String> + Send + Sync>,
+    pub dry_run: Arc<dyn Fn(Try) -> Trying + Send + Sync>,
 }
+
+/// A dry run in the making.
+pub type Trying = Pin<Box<dyn Future<Output = Result<serde_json::Value, String>> + Send>>;
 
 /// An answer in the making.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;
@@ -60,6 +64,10 @@ pub struct Try {
     pub body: Bytes,
     /// Sign it as the source's sender would, with the source's own secret.
     pub sign: bool,
+    /// Make the lookups: they only read.
+    pub ask: bool,
+    /// What lookups shall have found, by name; nobody is asked for these.
+    pub lookups: HashMap<String, Arc<serde_json::Value>>,
 }
 
 impl std::fmt::Debug for Shared {

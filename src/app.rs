@@ -1,6 +1,6 @@
 //! Wires everything: start, ready, drain. The only place that knows all rooms.
 
-mod trial;
+pub mod trial;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +18,7 @@ use crate::config::{self, Config, State};
 use crate::egress::{Egress, Standings};
 use crate::errands::{self, Errands};
 use crate::ingress::{self, Draining};
+use crate::lookup::Lookups;
 use crate::metrics::Metrics;
 use crate::model::Timestamp;
 use crate::problem::Problem;
@@ -25,8 +26,6 @@ use crate::rules::Rules;
 use crate::serve;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Keep, Store};
-
-pub use trial::try_json;
 
 /// What keeps the gateway from starting.
 #[derive(Debug, thiserror::Error)]
@@ -124,10 +123,15 @@ impl App {
         let ingress_task =
             spawn(serve::run(ingress_listener, ingress_service, limits.clone(), stop_ingress.clone()));
         let purge = purge(store.clone(), clock.clone(), watch.clone(), stop_rest.clone());
-        let errands = errands::Context { rules: watch.clone(), store: store.clone(), clock: clock.clone() };
-        let errands = Errands::start(&errands);
+        let lookups = Lookups::new(clock.clone());
+        let errands = Errands::start(errands::Context {
+            rules: watch.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            lookups: lookups.clone(),
+        });
         let egress = Egress::start(watch, store.clone(), clock, metrics.clone());
-        let admin_service = admin::service(operators(shared, swap.clone(), egress.standings()));
+        let admin_service = admin::service(operators(shared, swap.clone(), egress.standings(), lookups));
         let admin_limits = serve::Limits { max_connections: 256, grace: Duration::from_secs(2), ..limits };
         let rest = vec![
             spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
@@ -232,6 +236,7 @@ fn operators(
     ingress: ingress::Shared,
     swap: Arc<watch::Sender<Arc<Rules>>>,
     standings: Standings,
+    lookups: Lookups,
 ) -> admin::Shared {
     let rules = ingress.rules.clone();
     let (trial_rules, clock) = (rules.clone(), ingress.clock.clone());
@@ -242,8 +247,8 @@ fn operators(
         metrics: ingress.metrics.clone(),
         reload: Arc::new(move || reload(&swap)),
         dry_run: Arc::new(move |request| {
-            let rules = trial_rules.borrow().clone();
-            trial::run(&rules, &request, clock.now())
+            let (rules, lookups, now) = (trial_rules.borrow().clone(), lookups.clone(), clock.now());
+            Box::pin(async move { trial::run(&rules, request, &lookups, now).await })
         }),
         standing: Arc::new(move |destination| standings.of(destination)),
         ready: Arc::new(move || {

@@ -145,7 +145,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<Exit> {
         Command::Demo(args) => demo::run(args, out),
         Command::Check(args) => check::run(&args, &config, out),
         Command::Test(args) => test::run(&args, &config, out),
-        Command::Try(args) => trial::run(&args, &config, out),
+        Command::Try(args) => wait(trial::run(&args, &config, out)),
         Command::Send(args) => wait(send::run(args, out)),
         Command::Listen(args) => wait(listen::command::run(args, out)),
         Command::Signature(args) => signature::run(args, &config, out),

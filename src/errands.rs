@@ -6,6 +6,7 @@
 //! and receivers never enter here.
 
 mod batches;
+mod lookups;
 mod notices;
 mod told;
 
@@ -19,6 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::clock::Clock;
+use crate::lookup::Lookups;
 use crate::model::Timestamp;
 use crate::rules;
 use crate::store::{Errand, Store, StoreError};
@@ -38,6 +40,7 @@ pub struct Context {
     pub rules: rules::Watch,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub lookups: Lookups,
 }
 
 /// The running loops. Dropped without [`Errands::drain`], they end after what they are at.
@@ -58,11 +61,13 @@ enum Turn {
 
 impl Errands {
     /// Starts the loops. Needs a tokio runtime.
-    pub fn start(context: &Context) -> Self {
+    pub fn start(context: Context) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let run = |errand, context: Context| Loop { errand, context, stop: stop.clone() };
         tasks.spawn(run(Errand::Batches, context.clone()).run(batches::turn));
-        tasks.spawn(run(Errand::Notices, context.clone()).run(notices::turn));
+        let crew = lookups::Crew::new(&tasks);
+        tasks.spawn(run(Errand::Deferred, context.clone()).run(move |context| crew.clone().turn(context)));
+        tasks.spawn(run(Errand::Notices, context).run(notices::turn));
         Self { tasks, stop: stop.drop_guard() }
     }
 

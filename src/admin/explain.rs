@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Attempt, Decision, Event, RouteVerdict};
+use crate::model::{Attempt, Decision, Event, Looked, RouteVerdict};
 use crate::store::{DeliverySummary, StoredReceipt};
 
 /// The steps in order, each `{step, verdict, detail}`.
@@ -15,6 +15,7 @@ pub fn steps(stored: &StoredReceipt, deliveries: &[DeliverySummary], attempts: &
     }
     for processed in &stored.outcome.events {
         steps.push(normalised(&processed.event));
+        steps.extend(processed.lookups.iter().map(looked));
         steps.extend(processed.routes.iter().map(routed));
     }
     // Newest first in the list; told in the order they happened.
@@ -80,6 +81,22 @@ fn normalised(event: &Event) -> Value {
         "event",
         format!("{} {}: {}, changed: {changed}", event.id, event.r#type, object.trim_end()),
     )
+}
+
+fn looked(looked: &Looked) -> Value {
+    let name = format!("lookup {}", looked.name);
+    let from = looked.url.as_deref().map(|url| format!(" from {url}")).unwrap_or_default();
+    match looked.class {
+        None if looked.value.is_null() => step(name, "nothing", format!("found nothing{from}")),
+        None => {
+            let known = if looked.cached { ", known already" } else { "" };
+            step(name, "found", format!("after {} ms{from}{known}", looked.ms))
+        }
+        Some(class) => {
+            let error = looked.error.as_deref().unwrap_or("failed");
+            step(name, class.name(), format!("{error}{from}"))
+        }
+    }
 }
 
 fn routed(verdict: &RouteVerdict) -> Value {

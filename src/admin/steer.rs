@@ -1,5 +1,6 @@
 //! The acting half of the API: replay, retry, cancel, dry run, reload.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Json as Answer;
@@ -120,6 +121,16 @@ pub struct Trial {
     /// Sign it as the source's sender would, with the source's own secret.
     #[serde(default)]
     sign: bool,
+    /// Make the lookups.
+    #[serde(default = "yes")]
+    ask: bool,
+    /// What lookups shall have found, by name.
+    #[serde(default)]
+    lookups: HashMap<String, Value>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn post() -> String {
@@ -131,14 +142,10 @@ pub async fn dry_run(
     asked: std::result::Result<Answer<Trial>, axum::extract::rejection::JsonRejection>,
 ) -> Result {
     let Answer(trial) = asked.map_err(|error| Problem::bad(error.body_text()))?;
-    let dry_run = Arc::clone(&shared.dry_run);
-    let trial = tokio::task::spawn_blocking(move || {
-        let Trial { source, method, headers, body, sign } = trial;
-        dry_run(Try { source, method, headers, body: Bytes::from(body), sign })
-    });
-    let trial = trial.await.map_err(|error| {
-        Problem(Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))
-    })?;
+    let Trial { source, method, headers, body, sign, ask, lookups } = trial;
+    let lookups = lookups.into_iter().map(|(name, value)| (name, Arc::new(value))).collect();
+    let body = Bytes::from(body);
+    let trial = (shared.dry_run)(Try { source, method, headers, body, sign, ask, lookups }).await;
     trial.map(Answer).map_err(Problem::bad)
 }
 

@@ -95,6 +95,7 @@ pub fn route(route: &config::Route) -> Value {
         "name": route.name,
         "from": texts(&route.from),
         "when": route.when.as_ref().map(crate::yaml::Node::to_json),
+        "lookups": texts(&route.lookups),
         "script": route.script.as_ref().map(|(_, file)| file),
         "to": texts(&route.to),
     })

@@ -1,37 +1,67 @@
 //! The dry run: what a request would lead to, and the exact requests that would leave. An event
 //! that waits for others is shown as a batch of its own.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use crate::admin::Try;
 use crate::egress;
+use crate::lookup::{Attempt, Lookups, resolve_events};
 use crate::model::{
-    Batch, BatchId, Delivery, Gathered, Member, Outcome, Proof, Receipt, ReceiptId, Request, Sealed,
+    Batch, BatchId, Decision, Delivery, Gathered, Member, Outcome, Proof, Receipt, ReceiptId, Request, Sealed,
     Timestamp,
 };
 use crate::pipeline::{self, Incoming};
 use crate::rules::{Rules, Source};
 
-/// See [`run`]; for the command line.
-pub fn try_json(
-    rules: &Rules,
-    source: &str,
-    method: &str,
-    headers: &[(String, String)],
-    body: Bytes,
-    sign: bool,
+/// Runs a request through the rules without storing or sending anything. A request that would not
+/// be verified is processed all the same, and `verified` says why it would be refused. Lookups are
+/// made, where the request wants that.
+///
+/// # Errors
+///
+/// The request makes no sense, or the sender would be refused for its body.
+pub async fn run(
+    rules: &Arc<Rules>,
+    request: Try,
+    lookups: &Lookups,
     now: Timestamp,
 ) -> Result<Value, String> {
-    let request =
-        Try { source: source.to_owned(), method: method.to_owned(), headers: headers.to_vec(), body, sign };
-    run(rules, &request, now)
+    for name in request.lookups.keys().filter(|name| !rules.lookups.contains_key(name.as_str())) {
+        let known: Vec<&str> = rules.config.lookups.iter().map(|lookup| lookup.name.as_str()).collect();
+        return Err(format!("there is no lookup `{name}`; {}", crate::yaml::nearest(name, &known)));
+    }
+    let (ask, given) = (request.ask, request.lookups.clone());
+    let by = rules.clone();
+    let crossed = tokio::task::spawn_blocking(move || cross(&by, &request, now));
+    let Crossed { verified, receipt, mut outcome } = crossed.await.map_err(|error| error.to_string())??;
+    if waits(&outcome) {
+        let attempt = Attempt { number: 1, now, jitter: 0.0 };
+        let (asked, before) = (ask.then_some(lookups), &outcome.events);
+        let (resumed, _) = resolve_events(asked, rules, &receipt, before, attempt, &given).await;
+        let mut deliveries = std::mem::take(&mut outcome.deliveries);
+        outcome = resumed;
+        deliveries.append(&mut outcome.deliveries);
+        outcome.deliveries = deliveries;
+    }
+    Ok(shown(rules, &verified, &receipt, &outcome, now))
 }
 
-/// Runs a request through the rules without storing or sending anything. A request that would not
-/// be verified is processed all the same, and `verified` says why it would be refused.
-pub fn run(rules: &Rules, request: &Try, now: Timestamp) -> Result<Value, String> {
+fn waits(outcome: &Outcome) -> bool {
+    let mut verdicts = outcome.events.iter().flat_map(|processed| &processed.routes);
+    verdicts.any(|verdict| matches!(verdict.decision, Decision::Deferred { .. }))
+}
+
+/// A request on the other side of the rules.
+struct Crossed {
+    verified: Value,
+    receipt: Receipt,
+    outcome: Outcome,
+}
+
+fn cross(rules: &Rules, request: &Try, now: Timestamp) -> Result<Crossed, String> {
     let source = rules.sources.get(request.source.as_str()).ok_or_else(|| {
         let names: Vec<&str> = rules.config.sources.iter().map(|source| source.name.as_str()).collect();
         format!("there is no source `{}`; {}", request.source, crate::yaml::nearest(&request.source, &names))
@@ -57,7 +87,7 @@ pub fn run(rules: &Rules, request: &Try, now: Timestamp) -> Result<Value, String
     let (receipt, document) = pipeline::receive(source, incoming)
         .map_err(|error| format!("the sender would get 400 invalid_json: {error}"))?;
     let outcome = pipeline::process(rules, source, &receipt, document, now);
-    Ok(shown(rules, &verified, &receipt, &outcome, now))
+    Ok(Crossed { verified, receipt, outcome })
 }
 
 fn map(headers: &[(String, String)]) -> Result<HeaderMap, String> {
@@ -127,6 +157,17 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
             })
         })
         .collect();
+    let lookups: Vec<Value> = outcome
+        .events
+        .iter()
+        .flat_map(|processed| {
+            processed.lookups.iter().map(|looked| {
+                let mut line = json!(looked);
+                line["event"] = json!(processed.event.id);
+                line
+            })
+        })
+        .collect();
     let sealed = batches.iter().flat_map(|(_, sealed)| match sealed {
         Sealed::Sent(deliveries) => deliveries.as_slice(),
         Sealed::Dropped(_) | Sealed::Failed(_) => &[],
@@ -138,6 +179,7 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
         "dedupe": receipt.dedupe,
         "notes": receipt.notes,
         "events": outcome.events.iter().map(|processed| &processed.event).collect::<Vec<_>>(),
+        "lookups": lookups,
         "routes": routes,
         "requests": requests,
         "failure": outcome.first_failure(),

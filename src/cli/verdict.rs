@@ -57,6 +57,10 @@ pub fn route(verdict: &Json) -> String {
             )
         }
         Some("gathered") => gathered(verdict),
+        Some("deferred") => {
+            let names: Vec<String> = items(verdict, "lookups").iter().map(terminal::value).collect();
+            format!("waits for the lookups {}", names.join(", "))
+        }
         Some("failed") => format!("failed{}", failure(verdict)),
         _ => terminal::value(verdict),
     };
@@ -95,6 +99,18 @@ fn window(window: &Json) -> String {
     format!(", until nothing came for {quiet}, at most {most} or {} events", field(window, "max_events"))
 }
 
+/// What was looked up: `device: 200 from https://… in 12 ms`.
+pub fn lookup(looked: &Json) -> String {
+    let [name, url, status, ms] = ["name", "url", "status", "ms"].map(|name| field(looked, name));
+    let cached = if looked["cached"] == true { ", known already" } else { "" };
+    match (field(looked, "error"), url.as_str()) {
+        (error, "-") if error == "-" => format!("{name}: given"),
+        (error, _) if error == "-" => format!("{name}: {status} from {url} in {ms} ms{cached}"),
+        (error, "-") => format!("{name}: failed: {error}"),
+        (error, _) => format!("{name}: failed: {error} ({url})"),
+    }
+}
+
 /// ` in script: variable not found (scripts/a.rhai:3:5)`.
 pub fn failure(failure: &Json) -> String {
     let place = match field(failure, "place") {
@@ -110,6 +126,7 @@ pub fn processed(out: &mut dyn Write, processed: &[Json]) -> io::Result<()> {
         let told = entry.get("event").unwrap_or(&Json::Null);
         writeln!(out, "event {} {}", field(told, "id"), event(told))?;
         changes(told).iter().try_for_each(|change| writeln!(out, "  {}", cut(change)))?;
+        items(entry, "lookups").iter().try_for_each(|looked| writeln!(out, "  lookup {}", lookup(looked)))?;
         items(entry, "routes").iter().try_for_each(|verdict| writeln!(out, "  route {}", route(verdict)))?;
     }
     Ok(())
@@ -218,6 +235,10 @@ mod tests {
             (
                 json!({"route": "a", "decision": "failed", "stage": "script", "message": "no", "place": "s.rhai:3:5"}),
                 "a: failed in script: no (s.rhai:3:5)",
+            ),
+            (
+                json!({"route": "a", "decision": "deferred", "lookups": ["device", "site"]}),
+                "a: waits for the lookups device, site",
             ),
         ];
         for (verdict, expected) in cases {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::context::Context;
-use super::{Cache, Egress, Graphql, Lookup, OnFailure, headers, target, tls};
+use super::{Cache, Egress, Graphql, Lookup, OnFailure, auth, headers, proxy, target, tls};
 use crate::schedule::Schedule;
 use crate::template::Text;
 use crate::units::{self, DURATION, RATE, SIZE};
@@ -38,6 +38,10 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
     let on_failure = on_failure(r, cx);
     let graphql = graphql(r, cx);
     let headers = headers::read(r, cx);
+    let auth_at = given(r, "auth").map_or(key.at, |node| node.at);
+    let auth_path = r.path_of("auth");
+    let auth = auth::read(r, &headers, cx);
+    let proxy = proxy::read(r, egress.proxy.as_ref(), cx);
     let tls = r.section("tls", cx.problems).map(|section| tls::read(section, cx)).unwrap_or_default();
     let timeout = cx.value(r, "timeout", DURATION, units::some_time).unwrap_or(TIMEOUT);
     let connect_timeout = cx.value(r, "connect_timeout", DURATION, units::some_time).unwrap_or(CONNECT);
@@ -48,6 +52,11 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
     let retry = retry(r, on_failure, cx);
     let select = cx.text(r, "select");
     reader.finish(cx.problems);
+    let asked = url.as_ref().map(|url| &url.target);
+    let auth = auth.and_then(|auth| auth.complete((&auth_path, auth_at), asked, egress, cx));
+    if let Some(url) = asked {
+        tls.check(url, auth.as_ref(), cx);
+    }
     let named = is_name(key, cx).then(|| key.name.clone());
     Some(Lookup {
         name: named?,
@@ -55,9 +64,9 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
         url: url?.target,
         graphql,
         headers,
-        auth: None,
-        proxy: egress.proxy.clone(),
-        tls,
+        auth,
+        proxy,
+        tls: tls.tls,
         timeout,
         connect_timeout,
         max_body,

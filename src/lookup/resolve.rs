@@ -1,6 +1,6 @@
 //! A stored receipt whose routes wait for lookups: asks for all of them, then lets the routes go on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::miss::Miss;
 use super::{Answered, Lookups, cache};
-use crate::model::{Decision, EventId, Failure, Looked, Outcome, Processed, Receipt, Stage, Timestamp};
+use crate::model::{
+    Decision, EventId, Failure, FailureClass, Json, Looked, Outcome, Processed, Receipt, Stage, Timestamp,
+};
 use crate::pipeline::lookups::{Finding, Found, Reopened, Wanted};
 use crate::rules::Rules;
 use crate::schedule::{Next, Schedule};
@@ -39,8 +41,8 @@ pub async fn resolve(
     jitter: f64,
 ) -> (Outcome, Timestamp) {
     let attempt = Attempt { number: tries.saturating_add(1), now, jitter };
-    let known = Known::default();
-    resolve_events(lookups, rules, &stored.receipt, &stored.outcome.events, attempt, known).await
+    let (receipt, before) = (&stored.receipt, &stored.outcome.events);
+    resolve_events(Some(lookups), rules, receipt, before, attempt, &Known::new()).await
 }
 
 /// Which try it is.
@@ -54,16 +56,17 @@ pub struct Attempt {
 }
 
 /// Results that are given instead of asked for, by the lookup's name.
-pub type Known = std::collections::HashMap<String, Arc<crate::model::Json>>;
+pub type Known = HashMap<String, Arc<Json>>;
 
-/// The same for a receipt that need not be stored, with some results given.
+/// The same for a receipt that need not be stored, with some results given. Without `lookups`
+/// nobody is asked, and what is not given is waited for.
 pub async fn resolve_events(
-    lookups: &Lookups,
+    lookups: Option<&Lookups>,
     rules: &Arc<Rules>,
     receipt: &Receipt,
     before: &[Processed],
     attempt: Attempt,
-    known: Known,
+    known: &Known,
 ) -> (Outcome, Timestamp) {
     let (opened_rules, opened, events) = (rules.clone(), receipt.clone(), before.to_vec());
     let reopened = tokio::task::spawn_blocking(move || {
@@ -73,7 +76,7 @@ pub async fn resolve_events(
     });
     let soon = attempt.now.checked_add(SOON).unwrap_or(attempt.now);
     let Ok((reopened, wanted)) = reopened.await else { return (broken(rules, before), soon) };
-    let found = find_all(lookups, rules, wanted, attempt, &known).await;
+    let found = find_all(lookups, rules, wanted, attempt, known).await;
     let resumed = tokio::task::spawn_blocking(move || {
         let outcome = reopened.resume(&found, attempt.now);
         let again = found.again(&outcome);
@@ -87,7 +90,7 @@ pub async fn resolve_events(
 
 /// Asks for all of it, so many at once.
 async fn find_all(
-    lookups: &Lookups,
+    lookups: Option<&Lookups>,
     rules: &Arc<Rules>,
     wanted: Vec<Wanted>,
     attempt: Attempt,
@@ -104,8 +107,9 @@ async fn find_all(
                 gathering.put(event.id, Answered::given(&lookup, value.clone()));
                 continue;
             }
+            let Some(lookups) = lookups.cloned() else { continue };
             asked.insert((event.id, lookup.clone()));
-            let (lookups, rules) = (lookups.clone(), rules.clone());
+            let rules = rules.clone();
             under_way.spawn(async move {
                 let answered = lookups.find(&rules, &lookup, &event).await;
                 (event.id, lookup, answered)
@@ -125,7 +129,7 @@ async fn find_all(
     let left = asked.into_iter().chain(waiting.map(|wanted| (wanted.event.id, wanted.lookup)));
     for (event, lookup) in left {
         let error = format!("the lookups of this receipt took longer than {LONGEST:?} together");
-        let miss = Miss::new(crate::model::FailureClass::Timeout, error);
+        let miss = Miss::new(FailureClass::Timeout, error);
         gathering.put(event, Answered::missed(&lookup, None, Duration::ZERO, miss));
     }
     gathering.found

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::run::lane;
+use super::run::object_lane;
 use super::{Crossing, hidden};
 use crate::config::OnFailure;
 use crate::model::{
@@ -278,7 +278,7 @@ impl Crossing<'_> {
     pub(super) fn held(&self, route: &Route) -> impl Iterator<Item = Held> {
         let mut configs = self.rules.config.routes.iter();
         let gathers = configs.any(|config| *config.name == *route.name && config.coalesce.is_some());
-        let lane = if gathers { None } else { lane(self.event) };
+        let lane = if gathers { None } else { object_lane(self.event) };
         let ordered = route.to.iter().filter(|outlet| outlet.settings.ordered);
         ordered.zip(std::iter::repeat(lane)).filter_map(|(outlet, lane)| {
             Some(Held {

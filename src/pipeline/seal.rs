@@ -24,7 +24,7 @@ fn sealed(route: &Route, batch: &Batch, now: Timestamp) -> Result<Sealed, Failur
     };
     let digest = Digest::of(batch, now).ok_or_else(|| failed("there is no event in the batch".to_owned()))?;
     let event = Arc::new(standing(&digest, route)?);
-    let run = Run { of: Of::Batch(&digest), event: &event, route, now };
+    let run = Run { of: Of::Batch(&digest), event: &event, route, lookups: None, now };
     Ok(Sealed::Sent(match verdict {
         Verdict::Dropped(reason) => return Ok(Sealed::Dropped(reason)),
         Verdict::Messages(messages) if messages.is_empty() => {

@@ -18,6 +18,8 @@ static FILES: [(&str, &str); 13] = files![
     "scripts/awx_storm.test.yaml",
     "scripts/device_status.rhai",
     "scripts/device_status.test.yaml",
+    "scripts/interface_owner.rhai",
+    "scripts/interface_owner.test.yaml",
     "scripts/kriten_extra_vars.rhai",
     "scripts/kriten_extra_vars.test.yaml",
     "scripts/lib/text.rhai",

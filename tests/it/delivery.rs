@@ -293,9 +293,18 @@ async fn a_dry_run_shows_the_requests_and_sends_nothing() {
     let world = World::start(CONFIG).await;
     let rules =
         crossconnect::rules::Rules::load(world.dir.path().join("config.yaml").to_str().unwrap()).unwrap();
-    let body = change("a", 1).to_string().into();
-    let now = crate::world::start_of_time();
-    let trial = crossconnect::app::try_json(&rules, "lab", "POST", &[], body, false, now).unwrap();
+    let request = crossconnect::admin::Try {
+        source: "lab".to_owned(),
+        method: "POST".to_owned(),
+        headers: Vec::new(),
+        body: change("a", 1).to_string().into(),
+        sign: false,
+        ask: true,
+        lookups: std::collections::HashMap::new(),
+    };
+    let (clock, now) = (std::sync::Arc::new(crossconnect::clock::SystemClock), crate::world::start_of_time());
+    let lookups = crossconnect::lookup::Lookups::new(clock);
+    let trial = crossconnect::app::trial::run(&rules.into(), request, &lookups, now).await.unwrap();
     assert_eq!(trial["requests"][0]["url"], json!(world.receiver.url("/tool")));
     assert_eq!(trial["routes"][0]["decision"], "routed");
     assert!(world.receiver.received().is_empty());

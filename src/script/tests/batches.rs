@@ -131,7 +131,7 @@ fn the_key_is_what_batch_key_gives() {
     let join = |body: &str, keyed: bool| {
         let text =
             format!("fn filter(event) {{ event.action != \"deleted\" }} fn batch_key(event) {{ {body} }}");
-        script(&text).join(&Arc::new(event()), keyed, now())
+        script(&text).join(&Arc::new(event()), keyed, None, now())
     };
     for (body, wanted) in [
         ("event.data.site.slug", Some("fra1")),
@@ -159,7 +159,7 @@ fn the_key_is_what_batch_key_gives() {
         assert!(error.message.contains(told) && error.place == "scripts/s.rhai:1:48", "{body}: {error:?}");
     }
     let dropped = script("fn filter(event) { \"no\" } fn batch_key(event) { throw 1 }");
-    let given = dropped.join(&Arc::new(event()), true, now());
+    let given = dropped.join(&Arc::new(event()), true, None, now());
     assert_eq!(given, Ok(Joining::Dropped(Some("no".to_owned()))));
 }
 
