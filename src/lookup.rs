@@ -98,8 +98,8 @@ impl Lookups {
         let guard = Guard { allow: egress.allow.clone(), deny: egress.deny.clone(), listed_only: false };
         let desk = |(name, lookup): (&Arc<str>, &Arc<crate::rules::Lookup>)| {
             let desk = match desks.by_name.get(name) {
-                Some(known) => known.renewed(lookup.clone(), &guard, &*self.clock),
-                None => Desk::new(lookup.clone(), &guard, &*self.clock),
+                Some(known) => known.renewed(lookup.clone(), &guard, &self.clock),
+                None => Desk::new(lookup.clone(), &guard, &self.clock),
             };
             (name.clone(), Arc::new(desk))
         };

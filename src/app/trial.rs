@@ -10,8 +10,8 @@ use crate::admin::Try;
 use crate::egress;
 use crate::lookup::{Attempt, Lookups, resolve_events};
 use crate::model::{
-    Batch, BatchId, Decision, Delivery, Gathered, Member, Outcome, Proof, Receipt, ReceiptId, Request, Sealed,
-    Timestamp,
+    Batch, BatchId, Decision, Delivery, Gathered, Member, Outcome, Proof, Receipt, ReceiptId, Request,
+    Sealed, Timestamp,
 };
 use crate::pipeline::{self, Incoming};
 use crate::rules::{Rules, Source};

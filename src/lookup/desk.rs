@@ -46,7 +46,7 @@ struct State {
 }
 
 impl Desk {
-    pub fn new(lookup: Arc<Lookup>, guard: &Guard, clock: &dyn Clock) -> Self {
+    pub fn new(lookup: Arc<Lookup>, guard: &Guard, clock: &Arc<dyn Clock>) -> Self {
         let settings = &lookup.settings;
         let state = State {
             cache: settings.cache.and_then(Cache::new),
@@ -54,14 +54,14 @@ impl Desk {
             rate: settings.rate.map(|rate| (rate, Mutex::new(Bucket::full(rate, clock.now())))),
             flights: Mutex::default(),
         };
-        let client = client(settings, guard);
+        let client = client(settings, guard, clock);
         Self { lookup, client, state: Arc::new(state) }
     }
 
     /// The desk of the same lookup under other rules: what it remembers and its limits stay, where
     /// nothing about the question changed. Files may have changed under the same name, so a lookup
     /// that names any gets new connections.
-    pub fn renewed(&self, lookup: Arc<Lookup>, guard: &Guard, clock: &dyn Clock) -> Self {
+    pub fn renewed(&self, lookup: Arc<Lookup>, guard: &Guard, clock: &Arc<dyn Clock>) -> Self {
         let (old, new) = (&self.lookup.settings, &lookup.settings);
         if !same(old, new) {
             return Self::new(lookup, guard, clock);
@@ -69,7 +69,7 @@ impl Desk {
         let no_files = |tls: &config::Tls| tls.ca.is_none() && tls.client.is_none();
         let proxy_files = new.proxy.as_ref().is_some_and(|proxy| proxy.ca.is_some());
         let keeps = *self.client.guard == guard_of(new, guard) && no_files(&new.tls) && !proxy_files;
-        let client = if keeps { self.client.clone() } else { client(new, guard) };
+        let client = if keeps { self.client.clone() } else { client(new, guard, clock) };
         Self { lookup, client, state: self.state.clone() }
     }
 
@@ -191,7 +191,7 @@ fn guard_of(settings: &config::Lookup, guard: &Guard) -> Guard {
     Guard { listed_only: settings.url.origin().is_none(), ..guard.clone() }
 }
 
-fn client(settings: &config::Lookup, guard: &Guard) -> Guarded<Client> {
+fn client(settings: &config::Lookup, guard: &Guard, clock: &Arc<dyn Clock>) -> Guarded<Client> {
     let guard = Arc::new(guard_of(settings, guard));
     let way = Way {
         guard: guard.clone(),
@@ -199,6 +199,7 @@ fn client(settings: &config::Lookup, guard: &Guard) -> Guarded<Client> {
         secure: settings.url.may_be_https(),
         proxy: settings.proxy.clone(),
         auth: settings.auth.clone(),
+        clock: clock.clone(),
         timeout: settings.timeout,
         connect_timeout: settings.connect_timeout.min(settings.timeout),
         idle: settings.in_flight,

@@ -30,7 +30,9 @@ impl Run<'_> {
     fn joining(&self, by: By) -> Result<Joining, Failure> {
         match &self.route.script {
             None => Ok(Joining::Joins(None)),
-            Some(script) => script.join(self.event, by == By::Key, self.lookups, self.now).map_err(script_error),
+            Some(script) => {
+                script.join(self.event, by == By::Key, self.lookups, self.now).map_err(script_error)
+            }
         }
     }
 

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::seal;
 use crate::format::{Digest, Rendered};
 use crate::model::{
-    Batch, Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Receipt, ReceiptId, Stage, Timestamp,
+    Batch, Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Receipt, ReceiptId, Stage,
+    Timestamp,
 };
 use crate::rules::{Outlet, Route};
 use crate::script::{Body, Message, ScriptError, Verdict};

@@ -69,15 +69,14 @@ impl Case {
     fn failures(&self, script: &Script) -> Vec<String> {
         let (lookups, now) = (self.lookups.as_ref(), self.now);
         match (&self.given, &self.expected) {
-            (Given::Event(event), Expected::Key(key)) => {
-                batch::key_failures(key.as_deref(), &script.join(&Arc::new(event.clone()), true, lookups, now))
-            }
+            (Given::Event(event), Expected::Key(key)) => batch::key_failures(
+                key.as_deref(),
+                &script.join(&Arc::new(event.clone()), true, lookups, now),
+            ),
             (Given::Event(event), expected) => {
                 expected.failures(&script.run_with(&Arc::new(event.clone()), lookups, now))
             }
-            (Given::Batch(events), expected) => {
-                expected.failures(&batch::run(script, events, lookups, now))
-            }
+            (Given::Batch(events), expected) => expected.failures(&batch::run(script, events, lookups, now)),
         }
     }
 }

@@ -11,7 +11,7 @@ macro_rules! files {
     };
 }
 
-static FILES: [(&str, &str); 13] = files![
+static FILES: [(&str, &str); 15] = files![
     "scripts/awx_job_launch.rhai",
     "scripts/awx_job_launch.test.yaml",
     "scripts/awx_storm.rhai",

@@ -93,9 +93,7 @@ impl Object for Names {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         match (key.as_str()?, self.delivery) {
             // Scripts know the event by this name, and so does whoever writes a lookup.
-            ("e", _) | ("event", None) => {
-                Some(Value::from_object(Model(self.event.clone(), self.batch)))
-            }
+            ("e", _) | ("event", None) => Some(Value::from_object(Model(self.event.clone(), self.batch))),
             ("batch", Some(_)) => self.batch.map(|_| tree::of(&self.event, |event| &event.data)),
             ("delivery", Some(delivery)) => Some(tree::root(Arc::new(json!({"id": delivery})))),
             ("secrets", Some(_)) => Some(self.secrets.clone()),
