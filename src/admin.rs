@@ -42,7 +42,7 @@ pub struct Shared {
     /// Loads the config again and swaps the rules; the text lists every problem.
     pub reload: Arc<dyn Fn() -> Result<Arc<Rules>, String> + Send + Sync>,
     /// How a destination fares in this process; `None`: nothing is sent there.
-    pub standing: Arc<dyn Fn(&str) -> Option<Standing> + Send + Sync>,
+    pub standing: Arc<LookUp>,
     /// Whether a webhook sent now would be accepted.
     pub ready: Arc<dyn Fn() -> Answering + Send + Sync>,
     /// Runs a request through the rules without storing or sending anything.
@@ -51,6 +51,9 @@ pub struct Shared {
 
 /// A dry run in the making.
 pub type Trying = Pin<Box<dyn Future<Output = Result<serde_json::Value, String>> + Send>>;
+
+/// How the destination of a name fares.
+pub type LookUp = dyn Fn(&str) -> Option<Standing> + Send + Sync;
 
 /// An answer in the making.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;

@@ -4,7 +4,7 @@
 use tracing::warn;
 
 use super::settle::{Case, Context};
-use crate::model::Attempt;
+use crate::model::{Attempt, Timestamp};
 use crate::schedule::GONE;
 use crate::store::StoreError;
 
@@ -40,7 +40,7 @@ impl Context {
         let (patience, since) = (case.destination.pause_after?, case.failing_since?);
         attempt.class?;
         let now = self.clock.now();
-        let over = |since: &jiff::Timestamp| since.checked_add(patience).is_ok_and(|end| end <= now);
+        let over = |since: &Timestamp| since.checked_add(patience).is_ok_and(|end| end <= now);
         if !over(&since) {
             return None;
         }

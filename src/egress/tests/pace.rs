@@ -171,6 +171,8 @@ async fn who_waits_for_a_place_is_woken_when_one_is_free() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     /// Whatever is answered in whatever order, and whatever is cut off.
     #[test]
     fn no_more_than_allowed_begin_and_no_place_is_ever_lost(
