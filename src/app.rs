@@ -207,6 +207,9 @@ fn warn_of(rules: &Rules) {
             "TLS certificates of this destination are not verified"
         );
     }
+    for lookup in rules.config.lookups.iter().filter(|lookup| !lookup.tls.verify) {
+        tracing::warn!(lookup = lookup.name, "TLS certificates of this lookup's server are not verified");
+    }
 }
 
 fn operators(
