@@ -230,6 +230,9 @@ fn warn_of(rules: &Rules, now: Timestamp) {
             tracing::warn!(destination = name, "its auth leaves unencrypted, as its url is http");
         }
     }
+    for lookup in rules.config.lookups.iter().filter(|lookup| !lookup.tls.verify) {
+        tracing::warn!(lookup = lookup.name, "TLS certificates of this lookup's server are not verified");
+    }
 }
 
 fn operators(

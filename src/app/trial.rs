@@ -29,7 +29,8 @@ pub async fn run(
     lookups: &Lookups,
     now: Timestamp,
 ) -> Result<Value, String> {
-    for name in request.lookups.keys().filter(|name| !rules.lookups.contains_key(name.as_str())) {
+    let is_none = |name: &&String| !rules.lookups.contains_key(name.as_str());
+    if let Some(name) = request.lookups.keys().find(is_none) {
         let known: Vec<&str> = rules.config.lookups.iter().map(|lookup| lookup.name.as_str()).collect();
         return Err(format!("there is no lookup `{name}`; {}", crate::yaml::nearest(name, &known)));
     }

@@ -70,7 +70,7 @@ pub async fn resolve_events(
 ) -> (Outcome, Timestamp) {
     let (opened_rules, opened, events) = (rules.clone(), receipt.clone(), before.to_vec());
     let reopened = tokio::task::spawn_blocking(move || {
-        let reopened = Reopened::new(opened_rules, &opened, &events);
+        let reopened = Reopened::new(opened_rules, opened, events);
         let wanted = reopened.wanted();
         (reopened, wanted)
     });

@@ -116,13 +116,12 @@ pub struct Reopened {
 
 impl Reopened {
     /// Reads the receipt as a replay would: what is to be redacted by now is.
-    pub fn new(rules: Arc<Rules>, receipt: &Receipt, before: &[Processed]) -> Self {
-        let mut receipt = receipt.clone();
+    pub fn new(rules: Arc<Rules>, mut receipt: Receipt, before: Vec<Processed>) -> Self {
         let events = match rules.sources.get(&receipt.source) {
             Some(source) => read(source, &mut receipt),
             None => Err(map_failure(format!("the source `{}` is no longer configured", receipt.source))),
         };
-        Self { rules, receipt, before: before.to_vec(), events }
+        Self { rules, receipt, before, events }
     }
 
     /// What is to be looked up, each for its event once, in the order of events and routes.
@@ -164,7 +163,8 @@ impl Reopened {
         let (rules, receipt) = (&*self.rules, &self.receipt);
         let asked = Asked::about(event);
         let crossing = Crossing { rules, source, receipt, event, asked, found: Some(found), now };
-        let mut after = Processed { event: Event::clone(event), ..before.clone() };
+        let (routes, lookups) = (before.routes.clone(), before.lookups.clone());
+        let mut after = Processed { event: Event::clone(event), routes, lookups };
         for verdict in after.routes.iter_mut().filter(|verdict| is_deferred(verdict)) {
             verdict.decision = match self.route(&verdict.route) {
                 Some(route) => {

@@ -73,7 +73,7 @@ pub(super) fn check_use(
     }
     let own_body = script.is_some_and(Script::transforms);
     let used = to.iter().filter_map(|outlet| outlet.templates.as_ref()).flat_map(|all| &all.lookups);
-    for used in used.filter(|used| !made(&used.name) && !(own_body && used.body)) {
+    for used in used.filter(|used| !(made(&used.name) || own_body && used.body)) {
         let message = format!("`{}` uses {}", used.key, missing(&used.name));
         let help = format!(
             "{}; where routes differ, ask `{{% if lookup.{} is defined %}}`",

@@ -312,6 +312,55 @@ async fn a_dry_run_shows_the_requests_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_makes_lookups_or_takes_what_it_is_given() {
+    let world = World::start(CONFIG).await;
+    world.receiver.answer(|_, _| 503);
+    let config = format!(
+        "egress: {{ allow: [127.0.0.0/8] }}\nsources: {{ lab: {{ adapter: generic, open: true }} }}\n\
+         lookups: {{ site: {{ url: '{}?id={{{{ event.object.id }}}}' }} }}\n\
+         destinations: {{ tool: {{ url: 'https://tool.example/', sign: none, body_template: '{{{{ lookup.site.name }}}}' }} }}\n\
+         routes: [{{ name: all, lookups: [site], to: tool }}]\n",
+        world.receiver.url("/sites")
+    );
+    let rules = crossconnect::rules::Rules::from_text("config.yaml", &config, &|_| None);
+    let rules = std::sync::Arc::new(rules.unwrap_or_else(|problems| panic!("{problems:#?}")));
+    let tried = async |ask: bool, known: &[(&str, serde_json::Value)]| {
+        let request = crossconnect::admin::Try {
+            source: "lab".to_owned(),
+            method: "POST".to_owned(),
+            headers: Vec::new(),
+            body: change("a", 1).to_string().into(),
+            sign: false,
+            ask,
+            lookups: known.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect(),
+        };
+        let lookups =
+            crossconnect::lookup::Lookups::new(std::sync::Arc::new(crossconnect::clock::SystemClock));
+        crossconnect::app::trial::run(&rules, request, &lookups, crate::world::start_of_time()).await
+    };
+    let trial = tried(true, &[]).await.unwrap();
+    assert_eq!(
+        (&trial["routes"][0]["decision"], &trial["lookups"][0]["status"]),
+        (&json!("deferred"), &json!(503))
+    );
+    assert_eq!(world.receiver.received().len(), 1);
+    let trial = tried(false, &[]).await.unwrap();
+    assert_eq!((&trial["routes"][0]["decision"], &trial["lookups"]), (&json!("deferred"), &json!([])));
+    let trial = tried(true, &[("site", json!({"name": "fra1"}))]).await.unwrap();
+    assert_eq!(
+        (&trial["requests"][0]["body"], &trial["lookups"][0]["name"]),
+        (&json!("fra1"), &json!("site"))
+    );
+    assert_eq!(
+        tried(true, &[("sit", json!(1))]).await.unwrap_err(),
+        "there is no lookup `sit`; did you mean `site`?"
+    );
+    assert_eq!(world.receiver.received().len(), 1);
+    world.receiver.answer(|_, _| 200);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_was_accepted_survives_a_restart() {
     let mut world = World::start(CONFIG).await;
     world.receiver.answer(|_, _| 500);

@@ -88,7 +88,7 @@ fn resumed(rules: &Arc<Rules>, received: &(Receipt, Outcome), findings: Vec<Find
     for finding in findings {
         found.insert(received.1.events[0].event.id, finding);
     }
-    let reopened = Reopened::new(rules.clone(), &received.0, &received.1.events);
+    let reopened = Reopened::new(rules.clone(), received.0.clone(), received.1.events.clone());
     (reopened.resume(&found, NOW), found)
 }
 
@@ -114,7 +114,7 @@ fn a_route_with_lookups_waits_and_keeps_its_places_in_ordered_lanes() {
     assert_eq!(held, [("a", "netbox:dcim.device:7"), ("b", "netbox:dcim.device:7")]);
     assert_eq!(outcome.held[0].lane, outcome.deliveries[0].lane.clone().unwrap());
 
-    let wanted = Reopened::new(rules.clone(), &receipt, &outcome.events).wanted();
+    let wanted = Reopened::new(rules.clone(), receipt, outcome.events.clone()).wanted();
     let wanted: Vec<_> = wanted.iter().map(|wanted| (&*wanted.lookup, wanted.event.id)).collect();
     let event = outcome.events[0].event.id;
     assert_eq!(wanted, [("device", event), ("site", event)]);
@@ -204,7 +204,7 @@ fn rules_that_changed_meanwhile_are_followed() {
     let before = received(&rules("  - { name: r, lookups: [device], to: b }\n  - { name: sent, to: b }\n"));
     let after = |routes: &str, findings: Vec<Finding>| {
         let rules = rules(routes);
-        let wanted = Reopened::new(rules.clone(), &before.0, &before.1.events).wanted();
+        let wanted = Reopened::new(rules.clone(), before.0.clone(), before.1.events.clone()).wanted();
         let (outcome, _) = resumed(&rules, &before, findings);
         (wanted.len(), outcome)
     };

@@ -71,6 +71,30 @@ fn names_that_a_template_gives_or_asks_about_are_known() {
 }
 
 #[test]
+fn lookups_are_those_of_the_config_and_what_is_not_asked_about_is_counted_on() {
+    let found = problems("{{ lookup.devcie.name }}{{ lookup.rack|default('x') }}");
+    assert_eq!(
+        found,
+        [
+            "config.yaml:1:4: `body` uses `lookup.devcie`, but there is no such lookup\n  help: describe it in the config, under `lookups: { devcie: … }`",
+            "config.yaml:1:28: `body` uses `lookup.rack`, but there is no such lookup\n  help: describe it in the config, under `lookups: { rack: … }`",
+        ]
+    );
+    for (template, used) in [
+        ("{{ lookup.device.name }} {{ lookup['site'] }}", vec!["device", "site"]),
+        ("{{ lookup.device.name if lookup.device is defined }}", vec![]),
+        ("{{ lookup.device|default('none') }}{{ lookup.site }}", vec!["site"]),
+        ("{% set lookup = {'x': 1} %}{{ lookup.x }}", vec![]),
+        ("{{ lookup | tojson }}{{ lookup[data.name] }}{{ lookup.items()|list }}", vec![]),
+    ] {
+        let templates = compiled(None, None, Some(template));
+        let names: Vec<&str> = templates.lookups.iter().map(|used| used.name.as_str()).collect();
+        assert_eq!(names, used, "{template}");
+        assert!(templates.lookups.iter().all(|used| used.body && used.key == "body"));
+    }
+}
+
+#[test]
 fn what_can_never_work_is_told() {
     for (name, template, words) in [
         ("body", "{{ data.name", "1:9: `body` is no template: syntax error"),

@@ -143,3 +143,21 @@ fn a_template_reads_only_what_it_names_and_a_long_text_once() {
     let template = "{% for i in range(100) %}{% if data.long %}.{% endif %}{% endfor %}";
     assert_eq!(body(template, &data).unwrap().len(), 100);
 }
+
+#[test]
+fn what_lookups_found_is_there_by_name_with_its_digits() {
+    let found = r#"{"device": {"name": "leaf", "height": 1.50, "tags": ["a"]}, "site": null}"#;
+    let found = Arc::new(crate::json::parse(found.as_bytes(), crate::json::NonFinite::Refuse).unwrap().value);
+    let templates = compiled(
+        None,
+        Some("X-Site: {{ lookup.site or 'none' }}"),
+        Some(
+            "{{ lookup.device.name }} {{ lookup.device | to_json }} {{ lookup.site is none }} {{ lookup.rack is defined }}",
+        ),
+    );
+    let id = DeliveryId::new(Timestamp::UNIX_EPOCH);
+    let scene = templates.scene_with(&Arc::new(event()), &Kinds::default(), id, Some(&found));
+    let body = templates.body(&scene).unwrap().unwrap();
+    assert_eq!(body, r#"leaf {"name": "leaf", "height": 1.50, "tags": ["a"]} True False"#);
+    assert_eq!(templates.headers(&scene).unwrap(), [("X-Site".to_owned(), "none".to_owned())]);
+}
