@@ -192,3 +192,6 @@ fn request(rules: &Rules, delivery: &Delivery, now: Timestamp) -> Value {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests;

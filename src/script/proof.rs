@@ -37,7 +37,7 @@ struct Case {
 
 /// What a case is about.
 enum Given {
-    Event(Event),
+    Event(Box<Event>),
     /// Several that leave together.
     Batch(Vec<Event>),
 }
@@ -66,9 +66,10 @@ pub fn run_tests(root: &Path, test_file: &str, limits: &Limits, problems: &mut P
 impl Case {
     fn failures(&self, script: &Script) -> Vec<String> {
         match (&self.given, &self.expected) {
-            (Given::Event(event), Expected::Key(key)) => {
-                batch::key_failures(key.as_deref(), &script.join(&Arc::new(event.clone()), true, self.now))
-            }
+            (Given::Event(event), Expected::Key(key)) => batch::key_failures(
+                key.as_deref(),
+                &script.join(&Arc::new(Event::clone(event)), true, self.now),
+            ),
             (Given::Event(event), expected) => expected.failures(&script.run(event, self.now)),
             (Given::Batch(events), expected) => expected.failures(&batch::run(script, events, self.now)),
         }
@@ -103,7 +104,8 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
     let several = reader.node("events");
     let given = match several {
         Some(list) => batch::events(root, &reader, list, problems).map(Given::Batch),
-        None => sample::event(root, &reader, capture.as_deref(), said, problems).map(Given::Event),
+        None => sample::event(root, &reader, capture.as_deref(), said, problems)
+            .map(|event| Given::Event(Box::new(event))),
     };
     if let (Some(list), true) = (several, said.is_some() || capture.is_some()) {
         problems

@@ -143,3 +143,20 @@ fn a_template_reads_only_what_it_names_and_a_long_text_once() {
     let template = "{% for i in range(100) %}{% if data.long %}.{% endif %}{% endfor %}";
     assert_eq!(body(template, &data).unwrap().len(), 100);
 }
+
+#[test]
+fn a_batch_has_a_name_of_its_own_and_an_event_has_none() {
+    let templates = compiled(
+        None,
+        None,
+        Some("{{ batch.key if batch else 'one' }} {{ e.id }} {{ (e | tojson | from_json).id == e.id }}"),
+    );
+    let event = Arc::new(Event { data: serde_json::json!({"key": "05c7"}), ..event() });
+    let (kinds, delivery) = (Kinds::default(), DeliveryId::new(Timestamp::UNIX_EPOCH));
+    let body = |scene: &Scene| templates.body(scene).unwrap().unwrap();
+    let batch = crate::model::BatchId::new(Timestamp::UNIX_EPOCH);
+    let one = templates.scene(&event, &kinds, delivery);
+    assert_eq!(body(&one), format!("one {} True", event.id));
+    let many = templates.scene_of(&event, &kinds, delivery, Some(batch));
+    assert_eq!(body(&many), format!("05c7 {batch} True"));
+}
