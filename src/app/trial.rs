@@ -249,3 +249,6 @@ fn request(rules: &Rules, delivery: &Delivery, now: Timestamp) -> Value {
     }
     shown
 }
+
+#[cfg(test)]
+mod tests;

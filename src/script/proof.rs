@@ -39,7 +39,7 @@ struct Case {
 
 /// What a case is about.
 enum Given {
-    Event(Event),
+    Event(Box<Event>),
     /// Several that leave together.
     Batch(Vec<Event>),
 }
@@ -71,10 +71,10 @@ impl Case {
         match (&self.given, &self.expected) {
             (Given::Event(event), Expected::Key(key)) => batch::key_failures(
                 key.as_deref(),
-                &script.join(&Arc::new(event.clone()), true, lookups, now),
+                &script.join(&Arc::new(Event::clone(event)), true, lookups, now),
             ),
             (Given::Event(event), expected) => {
-                expected.failures(&script.run_with(&Arc::new(event.clone()), lookups, now))
+                expected.failures(&script.run_with(&Arc::new(Event::clone(event)), lookups, now))
             }
             (Given::Batch(events), expected) => expected.failures(&batch::run(script, events, lookups, now)),
         }
@@ -109,7 +109,8 @@ fn case(root: &Path, file: &str, item: &Node, problems: &mut Problems) -> Option
     let several = reader.node("events");
     let given = match several {
         Some(list) => batch::events(root, &reader, list, problems).map(Given::Batch),
-        None => sample::event(root, &reader, capture.as_deref(), said, problems).map(Given::Event),
+        None => sample::event(root, &reader, capture.as_deref(), said, problems)
+            .map(|event| Given::Event(Box::new(event))),
     };
     if let (Some(list), true) = (several, said.is_some() || capture.is_some()) {
         problems

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::super::samples::event;
@@ -188,4 +189,27 @@ fn a_format_either_carries_batches_or_says_what_to_do() {
         assert_eq!(format.name(), name);
     }
     assert!(Digest::of(&Batch { members: Vec::new(), ..batch }, now()).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_summary_adds_up(
+        events in proptest::collection::vec((0..4_u8, 0..3_u8, 0..100_i64), 1..40),
+    ) {
+        let parts = |&(kind, action, second): &(u8, u8, i64)| {
+            let object = (kind > 0).then(|| json!({"kind": format!("k{kind}"), "id": "1", "name": null, "url": null}));
+            let at = Timestamp::from_second(second).unwrap().to_string();
+            json!({"object": object, "action": format!("a{action}"), "occurred_at": at})
+        };
+        let summary = body(&batch(events.iter().map(parts).collect()))["summary"].clone();
+        let sum = |counts: &Json| counts.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>();
+        let with_object = events.iter().filter(|(kind, ..)| *kind > 0).count() as u64;
+        prop_assert_eq!(sum(&summary["kinds"]), with_object);
+        prop_assert_eq!(sum(&summary["actions"]), events.len() as u64);
+        let at = |name: &str| summary[name].as_str().unwrap().parse::<Timestamp>().unwrap().as_second();
+        let seconds = || events.iter().map(|(.., second)| *second);
+        prop_assert_eq!((at("first"), at("last")), (seconds().min().unwrap(), seconds().max().unwrap()));
+    }
 }

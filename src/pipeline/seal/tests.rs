@@ -1,5 +1,9 @@
 //! What leaves for a batch.
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
 use super::super::fixture::{Crossed, World, batch, captured, now, world};
 use super::super::replay;
 use super::*;
@@ -172,4 +176,27 @@ fn five_hundred_events_are_sealed_in_every_way() {
     let Sealed::Sent(sent) = world.seal(&many) else { panic!() };
     assert_eq!(document(&sent[0])["events"].as_array().map(Vec::len), Some(500));
     assert!(sent[1].body.starts_with(b"500 "), "{:?}", sent[1].body);
+}
+
+/// Made once: reading adapters takes its time.
+static ANYTHING: LazyLock<World> = LazyLock::new(|| {
+    let destinations = "{ tool: { url: 'https://tool.example/', sign: none }, \
+        chat: { url: 'https://tool.example/', sign: none, body_template: '{{ e.object.name }} {{ batch | length }}' } }";
+    world(destinations, "[{ name: r, coalesce: object, to: [tool, chat] }]", "")
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_comes_in_is_gathered_and_leaves(value in json::any_json()) {
+        let body = serde_json::json!({"type": "lab.thing.changed", "object": value, "data": value}).to_string();
+        let crossed = ANYTHING.take("lab", body.as_bytes());
+        if crossed.outcome.failure.is_none() {
+            let sent = ANYTHING.sent(&[crossed]);
+            let told = document(&sent[0]);
+            prop_assert_eq!(&told["summary"]["events"], &serde_json::json!(1));
+            prop_assert_eq!(&told["events"][0]["type"], "lab.thing.changed");
+        }
+    }
 }

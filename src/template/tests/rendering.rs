@@ -156,8 +156,25 @@ fn what_lookups_found_is_there_by_name_with_its_digits() {
         ),
     );
     let id = DeliveryId::new(Timestamp::UNIX_EPOCH);
-    let scene = templates.scene_with(&Arc::new(event()), &Kinds::default(), id, Some(&found));
+    let scene = templates.scene_with(&Arc::new(event()), &Kinds::default(), id, None, Some(&found));
     let body = templates.body(&scene).unwrap().unwrap();
     assert_eq!(body, r#"leaf {"name": "leaf", "height": 1.50, "tags": ["a"]} True False"#);
     assert_eq!(templates.headers(&scene).unwrap(), [("X-Site".to_owned(), "none".to_owned())]);
+}
+
+#[test]
+fn a_batch_has_a_name_of_its_own_and_an_event_has_none() {
+    let templates = compiled(
+        None,
+        None,
+        Some("{{ batch.key if batch else 'one' }} {{ e.id }} {{ (e | tojson | from_json).id == e.id }}"),
+    );
+    let event = Arc::new(Event { data: serde_json::json!({"key": "05c7"}), ..event() });
+    let (kinds, delivery) = (Kinds::default(), DeliveryId::new(Timestamp::UNIX_EPOCH));
+    let body = |scene: &Scene| templates.body(scene).unwrap().unwrap();
+    let batch = crate::model::BatchId::new(Timestamp::UNIX_EPOCH);
+    let one = templates.scene(&event, &kinds, delivery);
+    assert_eq!(body(&one), format!("one {} True", event.id));
+    let many = templates.scene_with(&event, &kinds, delivery, Some(batch), None);
+    assert_eq!(body(&many), format!("05c7 {batch} True"));
 }
