@@ -13,6 +13,7 @@ mod ingress;
 mod layer;
 mod loop_guard;
 mod name;
+mod no_op;
 mod preset;
 mod read;
 mod route;
@@ -366,6 +367,6 @@ pub struct Coalesce {
 /// Which changes do not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoOp {
-    /// Globs over the names of changed fields.
+    /// Globs over the names of changed fields; what lies below a field counts as the field.
     pub ignore: Vec<String>,
 }

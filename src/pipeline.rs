@@ -4,6 +4,7 @@
 //! route; the receipt counts as failed, and a replay runs what failed again.
 
 mod run;
+mod sieve;
 
 use std::sync::Arc;
 
@@ -165,6 +166,9 @@ impl Crossing<'_> {
         let default_branch = self.source.settings.default_branch.as_deref();
         if let Err(no) = route.matches.check_asked(&self.asked, default_branch) {
             return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
+        }
+        if let Some(reason) = sieve::caught(route, self.event, self.receipt) {
+            return Decision::Filtered { reason: Some(reason) };
         }
         let enriched = route.action_data.as_ref().and_then(|extra| enriched(self.event, extra));
         let event = enriched.as_ref().unwrap_or(self.event);

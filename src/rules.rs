@@ -16,6 +16,7 @@ use std::sync::Arc;
 use crate::adapter::{Adapter, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
+use crate::glob::Glob;
 use crate::model::Json;
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
@@ -55,6 +56,10 @@ pub struct Route {
     pub script: Option<Arc<Script>>,
     /// Put under the event's `data`, whose own keys win.
     pub action_data: Option<serde_json::Map<String, Json>>,
+    /// The fields whose changes do not count; `None`: updates go on, whatever they changed.
+    pub no_op: Option<Vec<Glob>>,
+    /// How circles are broken, which is the same for all routes.
+    pub guard: Arc<config::LoopGuard>,
     pub to: Vec<Arc<Outlet>>,
 }
 

@@ -4,7 +4,7 @@
 //! later versions.
 
 use super::context::Context;
-use super::{Route, name};
+use super::{Route, name, no_op};
 use crate::model::Json;
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
@@ -61,6 +61,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     let to = to.unwrap_or_default();
     check_to(&r.path_of("to"), &to, names, cx);
     check_from(&r.path_of("from"), &from, names, cx);
+    let no_op = no_op::read(r, cx);
     cx.unsupported(r, "coalesce");
     reader.finish(cx.problems);
     let (name_at, name) = name?;
@@ -75,7 +76,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
         lookups: Vec::new(),
         script,
         coalesce: None,
-        no_op: None,
+        no_op,
         to,
     })
 }

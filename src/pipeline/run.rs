@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::format::Rendered;
-use crate::model::{Decision, Delivery, DeliveryId, Event, Failure, Receipt, Stage, Timestamp};
+use crate::model::{Decision, Delivery, DeliveryId, Event, Failure, Lineage, Receipt, Stage, Timestamp};
 use crate::rules::{Outlet, Route};
 use crate::script::{Body, Message, Verdict};
 use crate::template::{Scene, TemplateError, Templates};
@@ -171,6 +171,7 @@ impl Run<'_> {
         let content_type = content_type.or_else(|| to.content_type.clone()).unwrap_or(said.usual_type);
         headers.retain(|(name, _)| said.headers.iter().all(|(known, _)| !known.eq_ignore_ascii_case(name)));
         headers.extend(said.headers);
+        headers.extend(self.lineage().headers());
         Ok(Delivery {
             id,
             receipt: self.receipt.id,
@@ -186,6 +187,11 @@ impl Run<'_> {
             supersede: to.supersede,
             created_at: self.now,
         })
+    }
+
+    /// Where the change has been, this route included.
+    fn lineage(&self) -> Lineage {
+        Lineage::of(&self.receipt.request).passed_on(&self.route.guard.name, &self.route.name)
     }
 
     /// The same object of the same source keeps to one lane; a script may choose another.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::revision::Revision;
 use super::{Outlet, Route};
 use crate::config::{self, Config};
+use crate::glob::Glob;
 use crate::problem::Problems;
 use crate::route::Match;
 use crate::script::Script;
@@ -21,6 +22,7 @@ pub(super) fn compile(
     problems: &mut Problems,
 ) -> Vec<Route> {
     let mut scripts = Scripts::new();
+    let guard = Arc::new(config.loop_guard.clone());
     let routes = config.routes.iter().map(|route| Route {
         name: Arc::from(route.name.as_str()),
         matches: matches(config, route, problems),
@@ -29,6 +31,8 @@ pub(super) fn compile(
             .as_ref()
             .and_then(|(_, file)| script(config, file, &mut scripts, revision, problems)),
         action_data: route.action_data.clone(),
+        no_op: route.no_op.as_ref().map(|no_op| no_op.ignore.iter().map(|glob| Glob::new(glob)).collect()),
+        guard: guard.clone(),
         to: route.to.iter().filter_map(|(_, name)| outlets.get(name.as_str()).cloned()).collect(),
     });
     let routes: Vec<Route> = routes.collect();

@@ -5,6 +5,7 @@
 mod bad_input;
 mod binary;
 mod bridge;
+mod circle;
 mod corpus;
 mod delivery;
 mod import;
