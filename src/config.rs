@@ -17,6 +17,7 @@ mod layer;
 mod lookup;
 mod loop_guard;
 mod name;
+mod no_op;
 mod preset;
 mod proxy;
 mod read;
@@ -388,6 +389,6 @@ pub struct Coalesce {
 /// Which changes do not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NoOp {
-    /// Globs over the names of changed fields.
+    /// Globs over the names of changed fields; what lies below a field counts as the field.
     pub ignore: Vec<String>,
 }

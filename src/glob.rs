@@ -2,6 +2,9 @@
 //!
 //! Pure, and the only glob language there is: configs and adapter files write the same.
 
+/// Deeper than any document is.
+const DEEPEST: usize = 128;
+
 /// One compiled glob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
@@ -34,6 +37,12 @@ impl Glob {
     /// ASCII letters match in either case.
     pub fn ignoring_case(text: &str) -> Self {
         Self { ignore_case: true, ..Self::new(text) }
+    }
+
+    /// Whether it matches a dotted name, or a name that this one lies below: `custom_fields` covers
+    /// `custom_fields.owner`. Of names that are nested absurdly deep only the upper levels are asked.
+    pub fn covers(&self, name: &str) -> bool {
+        self.matches(name) || name.match_indices('.').take(DEEPEST).any(|(dot, _)| self.matches(&name[..dot]))
     }
 
     pub fn matches(&self, text: &str) -> bool {
@@ -140,6 +149,22 @@ mod tests {
         assert!(Glob::ignoring_case("DCIM.*").matches("dcim.device"));
         assert!(Glob::ignoring_case("InfraDevice").matches("infradevice"));
         assert!(!Glob::ignoring_case("äb*").matches("ä"));
+    }
+
+    #[test]
+    fn a_name_covers_what_lies_below_it() {
+        for (glob, name, verdict) in [
+            ("custom_fields", "custom_fields.owner.name", true),
+            ("custom_fields", "custom_fields", true),
+            ("custom_fields", "custom_fields_2", false),
+            ("custom_fields.*", "custom_fields", false),
+            ("*.owner", "custom_fields.owner.name", true),
+            ("owner", "custom_fields.owner", false),
+        ] {
+            assert_eq!(Glob::new(glob).covers(name), verdict, "{glob} {name}");
+        }
+        let absurd = format!("{}x", ".".repeat(200_000));
+        assert!(!Glob::new("*a?b*c").covers(&absurd));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ mod gather;
 pub mod lookups;
 mod run;
 mod seal;
+mod sieve;
 
 use std::sync::Arc;
 
@@ -194,6 +195,9 @@ impl Crossing<'_> {
         let default_branch = self.source.settings.default_branch.as_deref();
         if let Err(no) = route.matches.check_asked(&self.asked, default_branch) {
             return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
+        }
+        if let Some(reason) = sieve::caught(route, self.event, self.receipt) {
+            return Decision::Filtered { reason: Some(reason) };
         }
         let lookups = match self.looked_up(route) {
             Ok(lookups) => lookups,

@@ -166,7 +166,7 @@ impl Test {
                 [&event.actor.name, &event.actor.id].into_iter().flatten().any(|actor| glob.matches(actor))
             }),
             Self::Changed(globs) => {
-                globs.hold(|glob| event.changes.iter().any(|change| at_or_below(glob, &change.field)))
+                globs.hold(|glob| event.changes.iter().any(|change| glob.covers(&change.field)))
             }
             Self::Path(paths) => paths.hold(|path| path.selects(event)),
             Self::Webhook(field) => field.covers(event, default_branch),
@@ -202,11 +202,6 @@ impl Test {
             Self::Related(related) => related.actual(event, default_branch),
         }
     }
-}
-
-/// A change below a field is a change of the field: `custom_fields` holds for `custom_fields.x`.
-fn at_or_below(glob: &Glob, field: &str) -> bool {
-    glob.matches(field) || field.match_indices('.').any(|(dot, _)| glob.matches(&field[..dot]))
 }
 
 struct Compiler<'c> {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crate::adapter::{Adapter, Path, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
+use crate::glob::Glob;
 use crate::model::{Json, OWN_SOURCE};
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
@@ -67,6 +68,10 @@ pub struct Route {
     pub coalesce: Option<config::Coalesce>,
     /// What is looked up before the script runs, by name.
     pub lookups: Vec<Arc<str>>,
+    /// The fields whose changes do not count; `None`: updates go on, whatever they changed.
+    pub no_op: Option<Vec<Glob>>,
+    /// How circles are broken, which is the same for all routes.
+    pub guard: Arc<config::LoopGuard>,
     pub to: Vec<Arc<Outlet>>,
 }
 

@@ -127,7 +127,7 @@ impl Custom {
         let other = header::belongs_to_webhooks(name) && !name.eq_ignore_ascii_case("webhook-signature");
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             Some("letters, digits and `-` make a name")
-        } else if other || header::belongs_to_http(name) {
+        } else if other || header::belongs_to_http(name) || header::belongs_to_gateways(name) {
             Some("the gateway sets this header itself")
         } else {
             None

@@ -183,12 +183,4 @@ impl Context<'_> {
         }
         Some((at, path))
     }
-
-    /// A key that only later versions know: said clearly rather than ignored.
-    pub fn unsupported(&mut self, reader: &mut Reader<'_>, key: &'static str) {
-        if let Some(node) = reader.node(key).filter(|node| node.value != Value::Null) {
-            let path = reader.path_of(key);
-            self.problem(node.at, format!("`{path}` is not supported by this version"), "remove it");
-        }
-    }
 }

@@ -8,8 +8,8 @@ use super::expand::{Expansion, expand};
 use super::preset::Presets;
 use super::route::Names;
 use super::{
-    Admin, Config, Destination, Egress, Ingress, Lookup, LoopGuard, Retention, Source, admin, destination,
-    egress, ingress, lookup, route, scripts, source, state,
+    Admin, Config, Destination, Egress, Ingress, Lookup, Retention, Source, admin, destination, egress,
+    ingress, lookup, loop_guard, route, scripts, source, state,
 };
 use crate::problem::Problems;
 use crate::script::Limits;
@@ -50,7 +50,7 @@ pub(crate) fn read(
     let expansion = expand(file, &dir, env, &mut root, problems);
     let Some(top) = Reader::new(file, "", &root, problems) else { return (None, expansion) };
     let mut cx = Context { file, dir: &dir, expansion: &expansion, problems };
-    let config = document(top, &mut cx);
+    let config = document(top, env, &mut cx);
     (Some(config), expansion)
 }
 
@@ -62,7 +62,7 @@ fn folder(file: &str) -> PathBuf {
     }
 }
 
-fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
+fn document(mut top: Reader<'_>, env: &dyn Fn(&str) -> Option<String>, cx: &mut Context<'_>) -> Config {
     let t = &mut top;
     let ingress = t.section("ingress", cx.problems).map_or_else(Ingress::default, |s| ingress::read(s, cx));
     let admin = t.section("admin", cx.problems).map_or_else(Admin::default, |s| admin::read(s, cx));
@@ -72,6 +72,7 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
     let retention =
         t.section("retention", cx.problems).map_or_else(Retention::default, |s| state::retention(s, cx));
     let egress = t.section("egress", cx.problems).map_or_else(Egress::default, |s| egress::read(s, cx));
+    let loop_guard = loop_guard::read(t.section("loop_guard", cx.problems), &ingress, &state, env, cx);
     let scripts = t.section("scripts", cx.problems).map_or_else(Limits::default, |s| scripts::read(s, cx));
     let lookups = lookups(t, &egress, cx);
     let sources = sources(t, cx);
@@ -93,7 +94,7 @@ fn document(mut top: Reader<'_>, cx: &mut Context<'_>) -> Config {
         dedupe: dedupe.unwrap_or(Duration::from_secs(24 * 3600)),
         retention,
         egress,
-        loop_guard: LoopGuard::default(),
+        loop_guard,
         lookups,
         scripts,
         sources,

@@ -3,7 +3,7 @@
 //! `when` is compiled by the room `route`.
 
 use super::context::Context;
-use super::{Route, coalesce, name};
+use super::{Route, coalesce, name, no_op};
 use crate::model::{Json, OWN_SOURCE};
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
@@ -64,6 +64,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     check_from(&r.path_of("from"), &from, names, cx);
     check_lookups(&r.path_of("lookups"), &lookups, names, cx);
     let coalesce = coalesce::read(r, cx);
+    let no_op = no_op::read(r, cx);
     reader.finish(cx.problems);
     let (name_at, name) = name?;
     name::check("route", name_at, &name, cx).then_some(Route {
@@ -77,7 +78,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
         lookups,
         script,
         coalesce,
-        no_op: None,
+        no_op,
         to,
     })
 }

@@ -163,6 +163,7 @@ mod tests {
             ("/properties/admin", format!("admin: {{ {zzz} }}")),
             ("/properties/retention", format!("retention: {{ {zzz} }}")),
             ("/properties/egress", format!("egress: {{ {zzz} }}")),
+            ("/properties/loop_guard", format!("loop_guard: {{ {zzz} }}")),
             ("/properties/scripts", format!("scripts: {{ {zzz} }}")),
             ("/$defs/source", format!("sources: {{ a: {{ {zzz} }} }}")),
             ("/$defs/secret", format!("sources: {{ a: {{ secrets: [{{ {zzz} }}] }} }}")),

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::run::{Run, script_error};
 use crate::config::Coalesce;
-use crate::model::{By, Decision, Event, Failure, Gathered, Json, Lineage};
+use crate::model::{By, Decision, Event, Failure, Gathered, Json};
 use crate::script::Joining;
 
 /// Longer keys stand in the group as their hash: stores index it.
@@ -49,7 +49,7 @@ impl Run<'_> {
             key,
             window: coalesce.window,
             alone,
-            lineage: Lineage::default(),
+            lineage: self.came(),
             content: self.event.clone(),
             lookups: self.lookups.map_or(Json::Null, |found| Json::clone(found)),
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::seal;
 use crate::format::{Digest, Rendered};
 use crate::model::{
-    Batch, Decision, Delivery, DeliveryId, Event, Failure, Json, Outcome, Receipt, ReceiptId, Stage,
+    Batch, Decision, Delivery, DeliveryId, Event, Failure, Json, Lineage, Outcome, Receipt, ReceiptId, Stage,
     Timestamp,
 };
 use crate::rules::{Outlet, Route};
@@ -190,6 +190,7 @@ impl Run<'_> {
         let content_type = content_type.or_else(|| to.content_type.clone()).unwrap_or(said.usual_type);
         headers.retain(|(name, _)| said.headers.iter().all(|(known, _)| !known.eq_ignore_ascii_case(name)));
         headers.extend(said.headers);
+        headers.extend(self.lineage().headers());
         Ok(Delivery {
             id,
             receipt: self.receipt(),
@@ -205,6 +206,19 @@ impl Run<'_> {
             supersede: to.supersede && batch.is_none(),
             created_at: self.now,
         })
+    }
+
+    /// Where the change has been, this route included.
+    fn lineage(&self) -> Lineage {
+        self.came().passed_on(&self.route.guard.name, &self.route.name)
+    }
+
+    /// Where the change has been before.
+    pub(super) fn came(&self) -> Lineage {
+        match self.of {
+            Of::Receipt(receipt) => Lineage::of(&receipt.request),
+            Of::Batch(digest) => Lineage::merged(digest.batch().members.iter().map(|member| &member.lineage)),
+        }
     }
 
     /// The same object of the same source keeps to one lane; a script may choose another.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::revision::Revision;
 use super::{Outlet, Route, batch, lookup};
 use crate::config::{self, Config};
+use crate::glob::Glob;
 use crate::model::{Json, OWN_SOURCE};
 use crate::problem::Problems;
 use crate::route::Match;
@@ -23,6 +24,7 @@ pub(super) fn compile(
     problems: &mut Problems,
 ) -> Vec<Route> {
     let mut scripts = Scripts::new();
+    let guard = Arc::new(config.loop_guard.clone());
     let mut routes = Vec::with_capacity(config.routes.len());
     for route in &config.routes {
         let named = route.script.as_ref();
@@ -34,6 +36,8 @@ pub(super) fn compile(
             action_data: route.action_data.clone(),
             coalesce: route.coalesce,
             lookups: route.lookups.iter().map(|(_, name)| Arc::from(name.as_str())).collect(),
+            no_op: route.no_op.as_ref().map(|no_op| no_op.ignore.iter().map(|glob| Glob::new(glob)).collect()),
+            guard: guard.clone(),
             to: route.to.iter().filter_map(|(_, name)| outlets.get(name.as_str()).cloned()).collect(),
         };
         batch::check(config, route, &compiled, problems);

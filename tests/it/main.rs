@@ -6,6 +6,7 @@ mod bad_input;
 mod binary;
 mod bridge;
 mod care;
+mod circle;
 mod corpus;
 mod delivery;
 mod freshness;

@@ -452,3 +452,19 @@ fn secrets_that_end() {
     );
     assert_eq!(destination("sign: { secrets: [n, { secret: o, until: 2026-12-01 }] }"), "");
 }
+
+#[test]
+fn loops_and_updates_that_changed_nothing() {
+    assert_eq!(
+        texts("loop_guard: { name: fra 1, max_hops: 0 }"),
+        "`fra 1` cannot name a gateway\n  help: a name has up to 64 letters, digits, `-`, `_`, `.`, and begins with a letter or digit\n\
+         `loop_guard.max_hops` must be a whole number from 1 to 100, this is `0`"
+    );
+    let ignored = "`routes[0].ignore` ignores nothing without `no_op: drop`\n  help: add `no_op: drop`, or remove `ignore`";
+    assert!(route("name: r, to: awx, ignore: [last_seen]").contains(ignored));
+    assert!(route("name: r, to: awx, no_op: keep, ignore: last_seen").contains(ignored));
+    assert!(route("name: r, to: awx, no_op: dorp").contains("did you mean `drop`?"));
+    assert!(
+        destination("sign: none, headers: { Crossconnect-Hops: 1 }").contains("is set by the gateway itself")
+    );
+}

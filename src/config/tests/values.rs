@@ -31,6 +31,8 @@ fn an_empty_config_has_the_documented_defaults() {
     assert_eq!(config.retention.dead, 30 * 24 * 3600 * SECOND);
     assert_eq!((config.egress.allow.len(), config.egress.in_flight), (0, 256));
     assert_eq!(config.dir, Path::new("."));
+    assert_eq!(config.loop_guard.max_hops, 8);
+    assert!(config.loop_guard.name.starts_with("gw-"), "{}", config.loop_guard.name);
 }
 
 #[test]
