@@ -42,10 +42,11 @@ pub async fn run(
         let attempt = Attempt { number: 1, now, jitter: 0.0 };
         let (asked, before) = (ask.then_some(lookups), &outcome.events);
         let (resumed, _) = resolve_events(asked, rules, &receipt, before, attempt, &given).await;
-        let mut deliveries = std::mem::take(&mut outcome.deliveries);
-        outcome = resumed;
-        deliveries.append(&mut outcome.deliveries);
-        outcome.deliveries = deliveries;
+        outcome = Outcome {
+            deliveries: outcome.deliveries.into_iter().chain(resumed.deliveries).collect(),
+            gathered: outcome.gathered.into_iter().chain(resumed.gathered).collect(),
+            ..resumed
+        };
     }
     Ok(shown(rules, &verified, &receipt, &outcome, now))
 }

@@ -36,7 +36,10 @@ pub(super) fn compile(
             action_data: route.action_data.clone(),
             coalesce: route.coalesce,
             lookups: route.lookups.iter().map(|(_, name)| Arc::from(name.as_str())).collect(),
-            no_op: route.no_op.as_ref().map(|no_op| no_op.ignore.iter().map(|glob| Glob::new(glob)).collect()),
+            no_op: route
+                .no_op
+                .as_ref()
+                .map(|no_op| no_op.ignore.iter().map(|glob| Glob::new(glob)).collect()),
             guard: guard.clone(),
             to: route.to.iter().filter_map(|(_, name)| outlets.get(name.as_str()).cloned()).collect(),
         };

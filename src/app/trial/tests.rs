@@ -1,6 +1,9 @@
 //! What a dry run shows of an event that would wait for others.
 
+use std::collections::HashMap;
+
 use super::*;
+use crate::clock::ManualClock;
 
 const CONFIG: &str = "
 sources: { lab: { adapter: generic, open: true } }
@@ -10,11 +13,20 @@ routes:
   - { name: plain, to: tool }
 ";
 
-fn trial(config: &str, body: &Value) -> Value {
+async fn trial(config: &str, body: &Value) -> Value {
     let rules =
         Rules::from_text("config.yaml", config, &|_| None).unwrap_or_else(|found| panic!("{found:#?}"));
     let now = "2026-11-22T05:31:00Z".parse().unwrap();
-    try_json(&rules, "lab", "POST", &[], Bytes::from(body.to_string()), false, now).unwrap()
+    let request = Try {
+        source: "lab".to_owned(),
+        method: "POST".to_owned(),
+        headers: Vec::new(),
+        body: body.to_string().into(),
+        sign: false,
+        ask: false,
+        lookups: HashMap::new(),
+    };
+    run(&Arc::new(rules), request, &Lookups::new(ManualClock::at(now)), now).await.unwrap()
 }
 
 fn change() -> Value {
@@ -22,9 +34,9 @@ fn change() -> Value {
         "object": {"kind": "device", "id": "1", "name": "edge-1"}})
 }
 
-#[test]
-fn an_event_that_waits_is_shown_with_its_window_and_as_a_batch_of_its_own() {
-    let trial = trial(CONFIG, &change());
+#[tokio::test]
+async fn an_event_that_waits_is_shown_with_its_window_and_as_a_batch_of_its_own() {
+    let trial = trial(CONFIG, &change()).await;
     let waits = &trial["routes"][0];
     assert_eq!(waits["decision"], "gathered", "{trial:#}");
     assert_eq!((&waits["by"], &waits["key"]), (&json!("correlation"), &trial["events"][0]["correlation_id"]));
@@ -43,13 +55,13 @@ fn an_event_that_waits_is_shown_with_its_window_and_as_a_batch_of_its_own() {
     assert_eq!(body["events"][0], trial["events"][0]);
 }
 
-#[test]
-fn a_batch_that_would_fail_says_why() {
+#[tokio::test]
+async fn a_batch_that_would_fail_says_why() {
     let template =
         "tool: { url: 'https://tool.example/', sign: none, body_template: '{{ batch.lost.key }}' }";
     let config = CONFIG.replace("tool: { url: 'https://tool.example/', sign: none }", template);
     let config = config.replace("  - { name: plain, to: tool }\n", "");
-    let trial = trial(&config, &change());
+    let trial = trial(&config, &change()).await;
     assert_eq!(trial["requests"], json!([]));
     assert_eq!(trial["routes"][0]["sealed"]["failed"]["stage"], "template", "{trial:#}");
 }
