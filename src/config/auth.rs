@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Uri};
 
 use self::client::Client;
 use super::context::Context;
-use super::{Auth, Egress, Target};
+use super::{Auth, Egress, Proxy, Target};
 use crate::address;
 use crate::secret::Secret;
 use crate::yaml::{At, Reader, Value};
@@ -134,8 +134,8 @@ fn bearer(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Secret> {
     None
 }
 
-fn literal(url: &Uri) -> Option<IpAddr> {
-    url.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// What one layer says, and where it says nothing, what the layer below says. Another kind
@@ -158,12 +158,13 @@ pub(super) fn over(own: Option<Given>, below: Option<Given>) -> Option<Given> {
 }
 
 impl Given {
-    /// The whole of it; what is missing, or unwise towards `target`, is reported at `place`: the
-    /// path of `auth` and where it stands.
+    /// The whole of it, for requests to `target` by `proxy`; what is missing or unwise is reported
+    /// at the path of `auth` and where it stands.
     pub fn complete(
         self,
         (path, at): (&str, At),
         target: Option<&Target>,
+        proxy: Option<&Proxy>,
         egress: &Egress,
         cx: &mut Context<'_>,
     ) -> Option<Auth> {
@@ -187,7 +188,7 @@ impl Given {
                 missing(client.id.is_none(), "oauth2.client_id", "how is the gateway called there?");
                 let secret = "add `client_secret: \"${…}\"`";
                 missing(client.secret.is_none(), "oauth2.client_secret", secret);
-                client.complete(egress, cx).map(Auth::OAuth2)
+                client.complete(proxy, egress, cx).map(Auth::OAuth2)
             }
             Parts::Wrong => None,
         }
@@ -198,7 +199,7 @@ impl Given {
 /// where it leads: those are warned of at every start.
 fn private(path: &str, at: At, url: Option<&Uri>, cx: &mut Context<'_>) {
     let Some(url) = url.filter(|url| url.scheme_str() == Some("http")) else { return };
-    if literal(url).is_some_and(address::is_public) {
+    if url.host().and_then(literal).is_some_and(address::is_public) {
         let host = url.host().unwrap_or_default();
         let message = format!("`{path}` would send its proof unencrypted to {host}");
         cx.problem(at, message, "write the url with https://");

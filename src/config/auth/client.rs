@@ -1,8 +1,10 @@
 //! `oauth2:` of `auth`: the client, and where its tokens come from.
 
+use http::Uri;
+
 use super::{literal, standing};
 use crate::config::context::Context;
-use crate::config::{Egress, OAuth2, Target, target};
+use crate::config::{Egress, OAuth2, Proxy, Target, target};
 use crate::secret::Secret;
 use crate::yaml::Reader;
 
@@ -30,13 +32,22 @@ pub(super) fn read(mut reader: Reader<'_>, cx: &mut Context<'_>) -> (Client, Vec
     (Client { token_url, id, secret, scope, audience, in_body }, there)
 }
 
+/// Of an endpoint on loopback: the way to it does not lead to another machine first.
+fn stays_here(token_url: &Uri, proxy: &Proxy) -> bool {
+    token_url.scheme_str() != Some("http") || !proxy.serves(token_url) || is_here(proxy.authority.host())
+}
+
+fn is_here(host: &str) -> bool {
+    match literal(host) {
+        Some(address) => address.is_loopback(),
+        None => host.eq_ignore_ascii_case("localhost"),
+    }
+}
+
 /// The client's secret must not cross a network in plain text.
 fn encrypted(given: &target::Given, r: &Reader<'_>, cx: &mut Context<'_>) -> bool {
     let Some(url) = given.target.origin().filter(|url| url.scheme_str() == Some("http")) else { return true };
-    let stays_here = match literal(url) {
-        Some(address) => address.is_loopback(),
-        None => url.host().is_some_and(|host| host.eq_ignore_ascii_case("localhost")),
-    };
+    let stays_here = url.host().is_some_and(is_here);
     if !stays_here {
         let message = format!("`{}` would send the client's secret unencrypted", r.path_of("token_url"));
         cx.problem(given.at(), message, "write it with https://; http:// is for loopback only");
@@ -58,10 +69,14 @@ impl Client {
     }
 
     /// `None`: something is missing, or wrong.
-    pub fn complete(self, egress: &Egress, cx: &mut Context<'_>) -> Option<OAuth2> {
+    pub fn complete(self, proxy: Option<&Proxy>, egress: &Egress, cx: &mut Context<'_>) -> Option<OAuth2> {
         let given = self.token_url?;
         target::reachable(&given, egress, cx);
-        let Target::Fixed(token_url) = given.target else { return None };
+        let Target::Fixed(token_url) = given.target.clone() else { return None };
+        if proxy.is_some_and(|proxy| !stays_here(&token_url, proxy)) {
+            let message = "the client's secret would go unencrypted to the proxy, and tokens come back so";
+            given.problem(message, "name the token endpoint's host in no_proxy", cx);
+        }
         Some(OAuth2 {
             token_url,
             client_id: self.id?,
