@@ -3,13 +3,16 @@
 //! Read into parts first, so that a preset may give some of them (the token endpoint, say) and
 //! the destination the rest.
 
+mod client;
+
 use std::net::IpAddr;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Uri};
 
+use self::client::Client;
 use super::context::Context;
-use super::{Auth, Egress, OAuth2, Target, target};
+use super::{Auth, Egress, Proxy, Target};
 use crate::address;
 use crate::secret::Secret;
 use crate::yaml::{At, Reader, Value};
@@ -36,16 +39,6 @@ enum Parts {
     Wrong,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Client {
-    token_url: Option<target::Given>,
-    id: Option<String>,
-    secret: Option<Secret>,
-    scope: Option<String>,
-    audience: Option<String>,
-    in_body: Option<bool>,
-}
-
 /// Reads `auth`; `headers` are those that stand beside it.
 pub(super) fn read(
     r: &mut Reader<'_>,
@@ -66,7 +59,7 @@ pub(super) fn read(
     let before = cx.problems.len();
     let basic = nested(&mut section, "basic", kinds.contains(&"basic"), cx).map(|s| basic(s, cx));
     let bearer = bearer(&mut section, cx);
-    let oauth2 = nested(&mut section, "oauth2", kinds.contains(&"oauth2"), cx).map(|s| oauth2(s, cx));
+    let oauth2 = nested(&mut section, "oauth2", kinds.contains(&"oauth2"), cx).map(|s| client::read(s, cx));
     section.finish(cx.problems);
     if kinds.is_empty() && cx.problems.len() == before {
         cx.problem(at, format!("`{path}` names no way"), "write `basic:`, `bearer:` or `oauth2:` below it");
@@ -78,7 +71,10 @@ pub(super) fn read(
     let (parts, there) = match kinds[..] {
         ["basic"] => basic?,
         ["bearer"] => (Parts::Bearer(bearer), Vec::new()),
-        ["oauth2"] => oauth2?,
+        ["oauth2"] => {
+            let (client, there) = oauth2?;
+            (Parts::OAuth2(Box::new(client)), there)
+        }
         _ => (Parts::Wrong, Vec::new()),
     };
     Some(Given { parts, there })
@@ -138,34 +134,8 @@ fn bearer(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Secret> {
     None
 }
 
-fn oauth2(mut reader: Reader<'_>, cx: &mut Context<'_>) -> (Parts, Vec<&'static str>) {
-    let r = &mut reader;
-    let there = standing(r, &["token_url", "client_id", "client_secret"]);
-    let token_url = target::read_fixed(r, "token_url", cx).filter(|given| encrypted(given, r, cx));
-    let mut text = |key| cx.text(r, key).map(|(_, text)| text);
-    let (id, secret) = (text("client_id"), text("client_secret").map(Secret::new));
-    let (scope, audience) = (text("scope"), text("audience"));
-    let in_body = cx.word(r, "credentials", &["header", "body"]).map(|(_, word)| word == "body");
-    reader.finish(cx.problems);
-    (Parts::OAuth2(Box::new(Client { token_url, id, secret, scope, audience, in_body })), there)
-}
-
-/// The client's secret must not cross a network in plain text.
-fn encrypted(given: &target::Given, r: &Reader<'_>, cx: &mut Context<'_>) -> bool {
-    let Some(url) = given.target.origin().filter(|url| url.scheme_str() == Some("http")) else { return true };
-    let stays_here = match literal(url) {
-        Some(address) => address.is_loopback(),
-        None => url.host().is_some_and(|host| host.eq_ignore_ascii_case("localhost")),
-    };
-    if !stays_here {
-        let message = format!("`{}` would send the client's secret unencrypted", r.path_of("token_url"));
-        cx.problem(given.at(), message, "write it with https://; http:// is for loopback only");
-    }
-    stays_here
-}
-
-fn literal(url: &Uri) -> Option<IpAddr> {
-    url.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
 /// What one layer says, and where it says nothing, what the layer below says. Another kind
@@ -187,26 +157,14 @@ pub(super) fn over(own: Option<Given>, below: Option<Given>) -> Option<Given> {
     Some(own)
 }
 
-impl Client {
-    fn over(self, below: Self) -> Self {
-        Self {
-            token_url: self.token_url.or(below.token_url),
-            id: self.id.or(below.id),
-            secret: self.secret.or(below.secret),
-            scope: self.scope.or(below.scope),
-            audience: self.audience.or(below.audience),
-            in_body: self.in_body.or(below.in_body),
-        }
-    }
-}
-
 impl Given {
-    /// The whole of it; what is missing, or unwise towards `target`, is reported at `place`: the
-    /// path of `auth` and where it stands.
+    /// The whole of it, for requests to `target` by `proxy`; what is missing or unwise is reported
+    /// at the path of `auth` and where it stands.
     pub fn complete(
         self,
         (path, at): (&str, At),
         target: Option<&Target>,
+        proxy: Option<&Proxy>,
         egress: &Egress,
         cx: &mut Context<'_>,
     ) -> Option<Auth> {
@@ -230,7 +188,7 @@ impl Given {
                 missing(client.id.is_none(), "oauth2.client_id", "how is the gateway called there?");
                 let secret = "add `client_secret: \"${…}\"`";
                 missing(client.secret.is_none(), "oauth2.client_secret", secret);
-                client.complete(egress, cx).map(Auth::OAuth2)
+                client.complete(proxy, egress, cx).map(Auth::OAuth2)
             }
             Parts::Wrong => None,
         }
@@ -241,26 +199,10 @@ impl Given {
 /// where it leads: those are warned of at every start.
 fn private(path: &str, at: At, url: Option<&Uri>, cx: &mut Context<'_>) {
     let Some(url) = url.filter(|url| url.scheme_str() == Some("http")) else { return };
-    if literal(url).is_some_and(address::is_public) {
+    if url.host().and_then(literal).is_some_and(address::is_public) {
         let host = url.host().unwrap_or_default();
         let message = format!("`{path}` would send its proof unencrypted to {host}");
         cx.problem(at, message, "write the url with https://");
-    }
-}
-
-impl Client {
-    fn complete(self, egress: &Egress, cx: &mut Context<'_>) -> Option<OAuth2> {
-        let given = self.token_url?;
-        target::reachable(&given, egress, cx);
-        let Target::Fixed(token_url) = given.target else { return None };
-        Some(OAuth2 {
-            token_url,
-            client_id: self.id?,
-            client_secret: self.secret?,
-            scope: self.scope,
-            audience: self.audience,
-            in_body: self.in_body.unwrap_or(false),
-        })
     }
 }
 

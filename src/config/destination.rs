@@ -53,7 +53,9 @@ pub(super) fn read(
     let sign = signer(&path, key.at, layer.sign, format, reported, cx);
     let named = name::check("destination", key.at, &key.name, cx);
     let target = layer.url.as_ref().map(|url| &url.target);
-    let auth = layer.auth.and_then(|auth| auth.complete((&auth_path, auth_at), target, egress, cx));
+    let auth = layer
+        .auth
+        .and_then(|auth| auth.complete((&auth_path, auth_at), target, proxy.as_deref(), egress, cx));
     let url = layer.url?;
     target::reachable(&url, egress, cx);
     let tls = layer.tls.unwrap_or_default();

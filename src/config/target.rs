@@ -51,6 +51,11 @@ impl Given {
     pub fn at(&self) -> At {
         self.at
     }
+
+    /// Notes a problem where the URL was given, in whatever file that is.
+    pub fn problem(&self, message: &str, help: &str, cx: &mut Context<'_>) {
+        cx.problems.add(&self.file, Some(self.at), message).help(help);
+    }
 }
 
 type Wrong = (&'static str, &'static str);

@@ -13,6 +13,13 @@ fn destination(more: &str) -> String {
     texts(&format!("destinations:\n  a: {{ url: 'https://a.example/', sign: none, {more} }}\n"))
 }
 
+fn destination_by(proxy: &str, auth: &str) -> String {
+    texts(&format!(
+        "egress: {{ allow: [127.0.0.0/8], proxy: '{proxy}' }}\n\
+         destinations:\n  a: {{ url: 'https://a.example/', sign: none, auth: {auth} }}\n"
+    ))
+}
+
 fn first(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
@@ -177,6 +184,10 @@ fn a_proof_does_not_cross_the_public_network_unencrypted() {
     }
     let local = "{ oauth2: { token_url: 'http://localhost:1/t', client_id: a, client_secret: b } }";
     assert_eq!(to("https://a.example/", local), "");
+    let by = |proxy: &str| destination_by(proxy, local);
+    assert!(by("http://proxy:3128").starts_with("the client's secret would go unencrypted to the proxy"));
+    assert!(by("socks5h://10.0.0.1").starts_with("the client's secret would go unencrypted to the proxy"));
+    assert_eq!(by("http://127.0.0.1:3128"), "");
 }
 
 #[test]
