@@ -91,7 +91,8 @@ impl Verifier {
         Signer { scheme: self.scheme.clone(), secrets: self.secrets.clone() }
     }
 
-    /// Checks the raw bytes, then the variants. All compares are constant-time.
+    /// Checks the raw bytes, then the variants. Compares with what a shared secret makes take constant
+    /// time.
     ///
     /// A verifier without a scheme ([`Scheme::None`]) or without a secret accepts nothing: a
     /// source that is open, or proved otherwise, has no verifier.

@@ -53,7 +53,8 @@ async fn what_holds_a_credential_is_shown_by_name_only() {
     }
     assert_eq!(receipt["dedupe"], "idempotency-key:k1");
     assert_eq!(receipt["request"]["query"], "access_token=[redacted]&y=2");
-    assert_eq!(delivery["headers"], json!([["X-Api-Key", "[redacted]"], ["X-Team", "net"]]));
+    let said = delivery["headers"].as_array().unwrap();
+    assert_eq!(said[..2], [json!(["X-Api-Key", "[redacted]"]), json!(["X-Team", "net"])]);
     let got = world.receiver.received().remove(0);
     assert_eq!(got.header("x-api-key"), "hunter2", "what is hidden is sent all the same");
     world.finish().await;

@@ -203,6 +203,9 @@ fn the_doctor_knows_asymmetric_signatures() {
 }
 
 proptest! {
+    // Curves are slow without optimisation.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn what_is_signed_is_proved_and_any_flipped_bit_is_refused(
         seed: [u8; 32], body: Vec<u8>, place: prop::sample::Index, bit in 0..8,
