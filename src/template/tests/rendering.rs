@@ -152,7 +152,7 @@ fn what_lookups_found_is_there_by_name_with_its_digits() {
         None,
         Some("X-Site: {{ lookup.site or 'none' }}"),
         Some(
-            "{{ lookup.device.name }} {{ lookup.device | to_json }} {{ lookup.site is none }} {{ lookup.rack is defined }}",
+            "{{ lookup.device.name }} {{ lookup.device | to_json }} {{ lookup.site is none }} {{ lookup.device.rack is defined }}",
         ),
     );
     let id = DeliveryId::new(Timestamp::UNIX_EPOCH);
