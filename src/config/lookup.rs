@@ -53,7 +53,8 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
     let select = cx.text(r, "select");
     reader.finish(cx.problems);
     let asked = url.as_ref().map(|url| &url.target);
-    let auth = auth.and_then(|auth| auth.complete((&auth_path, auth_at), asked, proxy.as_deref(), egress, cx));
+    let auth =
+        auth.and_then(|auth| auth.complete((&auth_path, auth_at), asked, proxy.as_deref(), egress, cx));
     if let Some(url) = asked {
         tls.check(url, auth.as_ref(), cx);
     }

@@ -12,6 +12,7 @@ mod delivery;
 mod freshness;
 mod import;
 mod kill;
+mod lookups;
 mod notices;
 mod operate;
 mod presets;

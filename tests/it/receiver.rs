@@ -55,6 +55,7 @@ pub struct Receiver {
     plan: Arc<Mutex<Plan>>,
     location: Arc<Mutex<Option<&'static str>>>,
     held: Arc<Mutex<Option<Held>>>,
+    says: Arc<Mutex<Bytes>>,
     stop: CancellationToken,
 }
 
@@ -68,6 +69,7 @@ impl Receiver {
             plan: Arc::new(Mutex::new(Arc::new(|_, _| 200))),
             location: Arc::default(),
             held: Arc::default(),
+            says: Arc::new(Mutex::new(Bytes::from_static(b"seen"))),
             stop: CancellationToken::new(),
         };
         let seen = receiver.clone();
@@ -93,6 +95,11 @@ impl Receiver {
     /// The status of the n-th request (from 0).
     pub fn answer(&self, plan: impl Fn(usize, &Received) -> u16 + Send + Sync + 'static) {
         *self.plan.lock().unwrap() = Arc::new(plan);
+    }
+
+    /// The body of every answer.
+    pub fn say(&self, body: impl Into<Bytes>) {
+        *self.says.lock().unwrap() = body.into();
     }
 
     /// From now on requests are recorded and wait for their answer.
@@ -138,7 +145,7 @@ impl Receiver {
         if let Some(Held(released)) = held {
             let _ = released.subscribe().wait_for(|released| *released).await;
         }
-        let mut response = Response::new(Full::from("seen"));
+        let mut response = Response::new(Full::from(self.says.lock().unwrap().clone()));
         *response.status_mut() = http::StatusCode::from_u16(status).unwrap();
         if let Some(location) = *self.location.lock().unwrap() {
             response.headers_mut().insert(http::header::LOCATION, http::HeaderValue::from_static(location));
