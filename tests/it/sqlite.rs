@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossconnect::clock::ManualClock;
+use crossconnect::model::DeliveryId;
 use crossconnect::store::sqlite::{OpenError, Settings, Sqlite};
 use crossconnect::store::{Accepted, Claim, DeliveryFilter, Keep, PageRequest, Store, StoreError};
 use rusqlite::Connection;
@@ -178,6 +179,54 @@ async fn two_processes_cannot_serve_one_file() {
     assert!(!refused.help().is_empty());
     store.close().await;
     open(&file.path()).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_an_earlier_schema_goes_on_where_it_was() {
+    let file = File::fresh().await;
+    std::fs::create_dir_all(file.path().parent().unwrap()).unwrap();
+    let conn = Connection::open(file.path()).unwrap();
+    conn.execute_batch(include_str!("../../src/store/schema.sql")).unwrap();
+    conn.execute_batch(include_str!("../../src/store/schema_2.sql")).unwrap();
+    let webhook = Webhook::at(0).event();
+    let (receipt, event) = (webhook.receipt.id, webhook.outcome.events[0].event.id);
+    let ids = [0, 1, 2].map(|_| DeliveryId::new(at(0)));
+    conn.execute_batch(&format!(
+        "PRAGMA application_id = {}; PRAGMA user_version = 2;
+         INSERT INTO receipts (id, source, received_at, status, events, deliveries, pending, finished_at)
+            VALUES ('{receipt}', 'netbox', 0, 'processed', 1, 3, 2, 0);
+         INSERT INTO receipt_content VALUES (1, '{{}}', '{{}}', NULL, '[]', '[]', '', x'31');
+         INSERT INTO outcomes VALUES (1, 'rev-1', NULL, '[]');
+         INSERT INTO events (id, receipt, type, state, pending, dead)
+            VALUES ('{event}', 1, 't', 'pending', 2, 1);
+         UPDATE ledger SET total = 1 WHERE name IN ('accepted', 'pending');
+         INSERT INTO backlog VALUES ('a', 2);",
+        0x4352_434E
+    ))
+    .unwrap();
+    for (id, state, ready) in [(ids[0], "dead", 0), (ids[1], "pending", 1), (ids[2], "pending", 0)] {
+        conn.execute(
+            "INSERT INTO deliveries (id, receipt, event, route, destination, lane, state, ready, created_at,
+                due_at) VALUES (?1, 1, 1, 'r', 'a', 'x', ?2, ?3, 0, 0)",
+            rusqlite::params![id.to_string(), state, ready],
+        )
+        .unwrap();
+        conn.execute(
+            "INSERT INTO delivery_content (delivery, content_type, headers) VALUES (?1, 'text/plain', '[]')",
+            [conn.last_insert_rowid()],
+        )
+        .unwrap();
+    }
+    drop(conn);
+
+    let bench = Bench { store: file.open().await, backend: file };
+    let new = bench.deliver(0, "a", Some("x")).await;
+    bench.store.retry(ids[0], at(0)).await.unwrap();
+    for expected in [ids[0], ids[1], ids[2], new] {
+        assert_eq!(bench.finish("a", End::Delivered, 1).await, expected);
+    }
+    let ledger = bench.store.ledger().await.unwrap();
+    assert_eq!((ledger.accepted, ledger.delivered), (2, 2));
 }
 
 #[tokio::test]

@@ -11,18 +11,24 @@ pub(super) const IS_READY: &str = "(?2 IS NULL OR (
         AND lane IS NOT NULL AND state = 'pending' AND place <= ?3)
     AND NOT EXISTS (SELECT 1 FROM held WHERE destination = ?1 AND lane = ?2 AND place < ?3)))";
 
+const PROMOTE: &str = "UPDATE deliveries SET ready = 1 WHERE ready = 0 AND seq = (
+        SELECT seq FROM deliveries INDEXED BY deliveries_lane
+        WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
+        ORDER BY place, seq LIMIT 1)
+     AND NOT EXISTS (SELECT 1 FROM held
+        WHERE held.destination = ?1 AND held.lane = ?2 AND held.place < deliveries.place)";
+
+/// The head of a lane and the one behind it: there was at most one head, and now at most one before it.
+const DEMOTE: &str = "UPDATE deliveries SET ready = 0 WHERE ready = 1 AND seq IN (
+        SELECT seq FROM deliveries INDEXED BY deliveries_lane
+        WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
+        ORDER BY place, seq LIMIT 2)";
+
 /// Makes the oldest pending delivery of the lane its head, if nothing older is held.
 pub(super) fn promote(desk: &Desk, destination: &str, lane: Option<&str>) -> Result<(), Fault> {
-    let Some(lane) = lane else { return Ok(()) };
-    desk.execute(
-        "UPDATE deliveries SET ready = 1 WHERE ready = 0 AND seq = (
-            SELECT seq FROM deliveries INDEXED BY deliveries_lane
-            WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
-            ORDER BY place, seq LIMIT 1)
-         AND NOT EXISTS (SELECT 1 FROM held
-            WHERE held.destination = ?1 AND held.lane = ?2 AND held.place < deliveries.place)",
-        params![destination, lane],
-    )?;
+    if lane.is_some() {
+        desk.execute(PROMOTE, params![destination, lane])?;
+    }
     Ok(())
 }
 
@@ -30,14 +36,26 @@ pub(super) fn promote(desk: &Desk, destination: &str, lane: Option<&str>) -> Res
 /// matter of the lane's order only.
 pub(super) fn rearrange(desk: &Desk, destination: &str, lane: Option<&str>) -> Result<(), Fault> {
     if lane.is_some() {
-        // There was at most one head, and now at most one before it.
-        desk.execute(
-            "UPDATE deliveries SET ready = 0 WHERE ready = 1 AND seq IN (
-                SELECT seq FROM deliveries INDEXED BY deliveries_lane
-                WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
-                ORDER BY place, seq LIMIT 2)",
-            params![destination, lane],
-        )?;
+        desk.execute(DEMOTE, params![destination, lane])?;
     }
     promote(desk, destination, lane)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::migrate::tests::plan;
+    use super::*;
+
+    #[test]
+    fn a_lane_is_found_by_its_index_however_much_waits_in_others() {
+        let lane = "deliveries USING COVERING INDEX deliveries_lane (destination=? AND lane=?";
+        let held = "held USING COVERING INDEX held_lane (destination=? AND lane=? AND place<?)";
+        let ready = format!("SELECT {IS_READY}");
+        for (sql, index) in [(PROMOTE, lane), (PROMOTE, held), (DEMOTE, lane), (&ready, lane), (&ready, held)]
+        {
+            let plan = plan(sql);
+            assert!(plan.contains(index), "{plan}");
+            assert!(!plan.contains("SCAN deliveries") && !plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
 }

@@ -175,7 +175,21 @@ fn read_page<T>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::migrate::tests::plan;
     use super::*;
+
+    #[test]
+    fn the_deliveries_of_a_receipt_are_found_by_their_indexes() {
+        let plan = plan(&format!("SELECT * FROM deliveries d WHERE {OF_RECEIPT}"));
+        for index in [
+            "SEARCH d USING INTEGER PRIMARY KEY",
+            "own USING COVERING INDEX deliveries_receipt (receipt=?)",
+            "m USING INDEX members_receipt (receipt=?)",
+            "shared USING COVERING INDEX deliveries_batch (batch=?)",
+        ] {
+            assert!(plan.contains(index), "{plan}");
+        }
+    }
 
     #[test]
     fn a_cursor_reads_back_what_it_prints() {

@@ -46,8 +46,21 @@ pub(super) fn migrate(conn: &mut Connection, version: usize, steps: &[&str]) -> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// How the newest schema would answer a statement.
+    pub(in super::super) fn plan(sql: &str) -> String {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate(&mut conn, 0, STEPS).unwrap();
+        let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut rows = explain.raw_query();
+        let mut plan = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get::<_, String>("detail").unwrap());
+        }
+        plan.join("\n")
+    }
 
     const ONE: &str = "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);";
     const TWO: &str = "ALTER TABLE a ADD COLUMN y INTEGER; UPDATE a SET y = x + 1;";

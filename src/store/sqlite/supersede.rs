@@ -83,3 +83,15 @@ fn older(desk: &Desk, row: &Row, lane: &str) -> Result<Vec<Row>, Fault> {
 fn lane_of(row: &Row) -> Option<&str> {
     row.lane.as_deref().filter(|_| row.supersede && row.batch.is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::migrate::tests::plan;
+    use super::*;
+
+    #[test]
+    fn rivals_are_found_among_what_waits_in_the_lane() {
+        let plan = plan(&format!("SELECT id {WAITING}"));
+        assert_eq!(plan, "SEARCH deliveries USING INDEX deliveries_lane (destination=? AND lane=?)");
+    }
+}

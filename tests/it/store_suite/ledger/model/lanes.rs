@@ -259,7 +259,7 @@ impl Model {
     pub(super) async fn pause_or_resume(&mut self, store: &dyn Store) -> &'static str {
         let destination = DESTINATIONS[self.random.usize(..2)];
         let paused = self.paused.iter().position(|paused| paused == destination);
-        if self.random.bool() {
+        if self.random.u8(..4) == 0 {
             let new = paused.is_none();
             assert_eq!(store.pause(destination, "by hand", at(self.now)).await, Ok(new));
             self.paused.extend(new.then(|| destination.to_owned()));

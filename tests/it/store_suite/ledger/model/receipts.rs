@@ -132,8 +132,10 @@ impl Model {
             self.held.iter().filter(|held| of_it(self, held)).map(|held| held.place).collect();
         let mut still = Vec::new();
         for processed in &outcome.events {
-            for verdict in &processed.routes {
-                let (event, route) = (processed.event.id, verdict.route.as_str());
+            let mut routes: Vec<_> = processed.routes.iter().map(|verdict| verdict.route.as_str()).collect();
+            routes.dedup();
+            for route in routes {
+                let event = processed.event.id;
                 for held in outcome.held.iter().filter(|held| held.event == event && held.route == route) {
                     still.push(self.hold(event, &held.destination, &held.lane));
                 }
