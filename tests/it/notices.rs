@@ -92,6 +92,7 @@ async fn a_receipt_that_could_not_be_processed_is_told() {
     assert_eq!(alert["object"]["id"], answer.body["receipt"]);
     assert_eq!((&alert["data"]["source"], &alert["correlation_id"]), (&json!("lab"), &json!("source:lab")));
     assert!(alert["data"]["failure"]["place"].as_str().unwrap().contains("broken.rhai:1:"), "{alert}");
+    world.until("the alert is settled", async |world| world.ledger().await.delivered == 1).await;
     world.finish_with_pending(1).await;
 }
 

@@ -66,7 +66,8 @@ fn each_destination_gets_it_in_its_own_way() {
     assert_eq!(document(chat)["text"], format!("admin updated 12 events {first}"));
     assert_eq!(chat.url.as_deref(), Some(format!("https://tool.example/{}/12", batch.key).as_str()));
     let told = format!("{} {} crossconnect.batch", batch.id, batch.id);
-    assert_eq!(chat.headers, [("X-Batch".to_owned(), told)]);
+    let hops = ("crossconnect-hops".to_owned(), "1".to_owned());
+    assert_eq!(chat.headers[..2], [("X-Batch".to_owned(), told), hops]);
 }
 
 #[test]
