@@ -115,6 +115,39 @@ async fn a_batch_that_failed_leases_nothing_and_takes_no_lease() {
     println!("{shared} of 50 claims shared the batch that failed");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_failed_pauses_nothing() {
+    let file = File::fresh().await;
+    let store = open_with(&file.path(), Settings { max_bytes: Some(1 << 20), ..Settings::default() });
+    accept(&*store).await.unwrap();
+    let mut too_big = Webhook::at(0).event();
+    too_big.receipt.body = vec![b'x'; 2 << 20].into();
+    for _ in 0..50 {
+        let (paused, full) = tokio::join!(
+            store.pause("a", "by hand", at(0)),
+            store.accept(&too_big.receipt, &too_big.outcome)
+        );
+        unavailable(full);
+        // Whether they share a batch is chance, as above.
+        let expected = usize::from(paused.is_ok());
+        assert_eq!(store.conditions().await.unwrap().len(), expected);
+        let claim = Claim { destination: "a".into(), limit: 1, retries: 1, now: at(0), lease: LEASE };
+        let leased = store.claim(claim).await.unwrap().leased;
+        assert_eq!(leased.len(), 1 - expected);
+        for leased in leased {
+            store.release(&leased).await.unwrap();
+        }
+        assert_eq!(store.resume("a", at(0)).await, Ok(paused.is_ok()));
+        store.told(u64::MAX).await.unwrap();
+        // A success forgets the rest.
+        accept(&*store).await.unwrap();
+        let claim = Claim { destination: "a".into(), limit: 1, retries: 1, now: at(0), lease: LEASE };
+        let leased = store.claim(claim).await.unwrap().leased.remove(0);
+        let (attempt, settlement) = End::Delivered.of(&leased, 0);
+        store.settle(&leased, attempt, settlement, at(0)).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_full_queue_is_unavailable_after_a_bounded_wait() {
     let file = File::fresh().await;

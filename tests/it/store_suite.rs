@@ -243,6 +243,7 @@ macro_rules! store_suite {
                 a_lease_that_ran_out_protects_nothing
                 a_replay_of_an_older_change_is_superseded_itself
                 an_older_change_is_not_retried_after_a_newer_one
+                nor_is_one_that_was_under_way_for_too_long
                 not_even_when_retention_took_the_newer_one
                 nothing_goes_back_in_time;
             conditions:

@@ -569,7 +569,7 @@ pub async fn receipts_are_found_by_the_route_of_their_batch<B: Backend>() {
 
 pub async fn retention_keeps_what_waits<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    bench.accept(&one(0, "g")).await;
+    bench.accept(&one(0, "g").event().gathered("r", "g")).await;
     bench.accept(&one(0, "g")).await;
     assert_eq!(bench.store.purge(KEEP, at(9000)).await, Ok(0), "it waits in a batch");
     send(&bench, None, 9000).await;

@@ -55,6 +55,8 @@ pub async fn an_attempt_under_way_is_settled_during_a_pause<B: Backend>() {
     bench.settle(&leased, End::Delivered, 2).await.unwrap();
     assert_eq!(bench.store.ledger().await.unwrap().delivered, 1);
     assert_eq!(condition(&bench).await.troubled_since, Some(at(1)), "it shows nothing about what follows");
+    let paused = Told::DestinationPaused { destination: "a".into(), reason: "by hand".into() };
+    assert_eq!(told(&bench).await, [paused]);
 }
 
 pub async fn failing_counts_from_the_first_failure_since_a_success<B: Backend>() {

@@ -145,14 +145,35 @@ pub async fn an_older_change_is_not_retried_after_a_newer_one<B: Backend>() {
     assert!(matches!(bench.store.retry(first, at(6)).await, Err(StoreError::Conflict(_))));
 }
 
+/// The newer change got through while the lease of the older one ran out.
+pub async fn nor_is_one_that_was_under_way_for_too_long<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let old = Webhook::at(0).event().failed("r");
+    bench.accept(&old).await;
+    let newer = accept(&bench, 1).await;
+    bench.finish("a", End::Dead, 1).await;
+    let again = old.again().event().to("r", "a", Some("x")).supersede();
+    bench.store.replay(old.receipt.id, 0, &again.outcome).await.unwrap();
+    let older = bench.claim_one("a", 2).await;
+    bench.store.retry(newer, at(3)).await.unwrap();
+    assert_eq!(bench.state(older.delivery.id).await, DeliveryState::Pending);
+    assert_eq!(bench.finish("a", End::Delivered, 62).await, newer);
+    let summary = bench.store.delivery(older.delivery.id).await.unwrap().summary;
+    assert_eq!((summary.state, summary.superseded_by), (DeliveryState::Superseded, Some(newer)));
+    assert!(bench.claim_ids("a", 10, 1000).await.is_empty());
+}
+
 pub async fn not_even_when_retention_took_the_newer_one<B: Backend>() {
     let mut bench = Bench::<B>::new().await;
     let first = accept(&bench, 0).await;
     bench.finish("a", End::Dead, 0).await;
+    for _ in 0..5 {
+        bench.accept(&Webhook::at(0).event()).await;
+    }
     let second = accept(&bench, 1).await;
     bench.finish("a", End::Delivered, 1).await;
     let keep = Keep { delivered: std::time::Duration::ZERO, dead: std::time::Duration::from_secs(9000) };
-    assert_eq!(bench.store.purge(keep, at(10)).await, Ok(1));
+    assert_eq!(bench.store.purge(keep, at(10)).await, Ok(6));
     bench = bench.reopen().await;
     conflict(bench.store.retry(first, at(200)).await, second);
     // And what comes now is newer than what went.
