@@ -152,5 +152,6 @@ pub async fn stats(State(shared): State<Shared>) -> Result {
     let revision = shared.rules.borrow().revision.clone();
     let pending: serde_json::Map<String, Value> =
         shared.store.pending().await?.into_iter().map(|(name, count)| (name, json!(count))).collect();
-    Ok(Answer(json!({"revision": revision, "events": shared.store.ledger().await?, "pending": pending})))
+    let (events, waiting) = (shared.store.ledger().await?, shared.store.waiting().await?);
+    Ok(Answer(json!({"revision": revision, "events": events, "pending": pending, "waiting": waiting})))
 }

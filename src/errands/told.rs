@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{DeliveryId, EventId, ReceiptId};
+use crate::model::{DeliveryId, EventId, OWN_SOURCE, ReceiptId};
 use crate::store::{Notice, Store, StoreError, StoredDelivery, Told};
 
 /// The event of a notice. What it tells of may be deleted by now; then it says less.
@@ -45,6 +45,7 @@ pub(super) async fn event(store: &dyn Store, notice: &Notice) -> Result<Value, S
         "type": format!("crossconnect.{what}"),
         "timestamp": notice.at,
         "object": object,
+        "actor": OWN_SOURCE,
         "group": group,
         "data": data,
     }))
