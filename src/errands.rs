@@ -99,6 +99,8 @@ impl Loop {
         let bell = store.errands(self.errand);
         let mut pause = FIRST_BACK_OFF;
         while !self.stop.is_cancelled() {
+            // Of before the turn: what became due meanwhile is looked at without a breath.
+            let asked = clock.now();
             let until = match turn(self.context.clone()).await {
                 Ok(Turn::Again) => {
                     pause = FIRST_BACK_OFF;
@@ -106,7 +108,7 @@ impl Loop {
                 }
                 Ok(Turn::Rest(due)) => {
                     pause = FIRST_BACK_OFF;
-                    next_look(clock.now(), due)
+                    next_look(asked, due)
                 }
                 Err(why) => {
                     warn!(errand = ?self.errand, ?pause, "could not go on: {why}");
@@ -126,6 +128,23 @@ impl Loop {
                 () = clock.sleep_until(until) => {}
             }
         }
+    }
+}
+
+/// Repeats a write while the store is unavailable and the lease holds: what it would write was
+/// much work, and others may wait for it.
+async fn insist<F>(context: &Context, until: Timestamp, write: impl Fn() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), StoreError>>,
+{
+    let mut pause = FIRST_BACK_OFF;
+    loop {
+        let again = after(context.clock.now(), pause);
+        match write().await {
+            Err(StoreError::Unavailable(_)) if again < until => context.clock.sleep_until(again).await,
+            other => return other,
+        }
+        pause = (pause * 2).min(LONGEST_BACK_OFF);
     }
 }
 

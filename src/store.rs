@@ -168,6 +168,8 @@ pub struct StoredReceipt {
     pub duplicates: u32,
     /// How often it was replayed.
     pub replays: u32,
+    /// How often its outcome was replaced, by replays or by what lookups led to.
+    pub turn: u32,
 }
 
 /// A line of the list of deliveries; also the head of one shown whole.
@@ -378,8 +380,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// the outcome no longer has keep their deliveries but wait for no replay any more, unless the
     /// whole outcome is a failure. What waits in a batch goes on, like deliveries; lookups that were
     /// waited for are forgotten, and the places held for them are taken or free as in
-    /// [`Store::resolve`]. `seen` is the receipt's number of replays when the outcome was
-    /// made; `Conflict` if another replay came between: both would deliver the same again.
+    /// [`Store::resolve`]. `seen` is the receipt's `turn` when the outcome was
+    /// made; `Conflict` if another outcome came between: both would deliver the same again.
     async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError>;
 
     /// Makes a pending, dead or cancelled delivery due now, with a fresh schedule: who retries by

@@ -27,7 +27,7 @@ pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> 
         let detail = format!("the source `{}` is no longer configured", stored.receipt.source);
         Problem(Rejection::new(StatusCode::CONFLICT, "conflict", detail))
     })?;
-    let (receipt, seen) = (stored.receipt.id, stored.replays);
+    let (receipt, seen) = (stored.receipt.id, stored.turn);
     let now = shared.clock.now();
     let outcome = tokio::task::spawn_blocking(move || {
         pipeline::replay(&rules, &source, &stored.receipt, &stored.outcome, now)

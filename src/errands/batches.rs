@@ -1,14 +1,16 @@
 //! Complete batches become deliveries.
 
+use std::sync::Arc;
+
 use tracing::{info, warn};
 
-use super::{Context, LEASE, Turn};
+use super::{Context, LEASE, Turn, after, insist};
 use crate::model::{Failure, Sealed, Stage};
 use crate::pipeline;
 use crate::store::{Due, LeasedBatch, StoreError};
 
-/// How many are taken at once: each may hold thousands of events.
-const AT_ONCE: usize = 4;
+/// How many are taken at once: each may hold many megabytes of events.
+const AT_ONCE: usize = 1;
 
 /// Seals what is complete.
 pub(super) async fn turn(context: Context) -> Result<Turn, StoreError> {
@@ -24,18 +26,24 @@ pub(super) async fn turn(context: Context) -> Result<Turn, StoreError> {
 async fn seal(context: &Context, leased: LeasedBatch) -> Result<(), StoreError> {
     let rules = context.rules.borrow().clone();
     let now = context.clock.now();
-    let work = tokio::task::spawn_blocking(move || {
-        let sealed = pipeline::seal(&rules, &leased.batch, now);
-        (leased, sealed)
-    });
-    // Only a defect ends it here; the lease runs out and the batch is made again.
-    let Ok((leased, sealed)) = work.await else { return Ok(()) };
-    match context.store.seal(&leased, &sealed, now).await {
+    let leased = Arc::new(leased);
+    let batch = leased.clone();
+    let work = tokio::task::spawn_blocking(move || pipeline::seal(&rules, &batch.batch, now)).await;
+    let sealed = work.unwrap_or_else(|_| Sealed::Failed(broken()));
+    let written = insist(context, after(now, LEASE), || context.store.seal(&leased, &sealed, now)).await;
+    match written {
+        // An event of it was gathered anew meanwhile; it is made again.
         Err(StoreError::LeaseLost(_)) => return Ok(()),
         other => other?,
     }
     tell(&leased, &sealed);
     Ok(())
+}
+
+/// What a defect of the gateway leaves of a batch.
+fn broken() -> Failure {
+    let message = "the gateway failed while making the batch; look for the panic in the log and report it";
+    Failure { stage: Stage::Route, message: message.to_owned(), place: None }
 }
 
 fn tell(leased: &LeasedBatch, sealed: &Sealed) {
@@ -46,7 +54,6 @@ fn tell(leased: &LeasedBatch, sealed: &Sealed) {
         }
         Sealed::Dropped(why) => info!(%batch, route, events, why, "batch dropped"),
         Sealed::Failed(Failure { stage, message, .. }) => {
-            let stage: &Stage = stage;
             warn!(%batch, route, events, ?stage, reason = message, "batch failed; replay its receipts after the fix");
         }
     }

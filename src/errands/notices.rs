@@ -22,11 +22,15 @@ pub(super) async fn turn(context: Context) -> Result<Turn, StoreError> {
     let rules = context.rules.borrow().clone();
     // Nobody asks for them; they are not kept for routes that may come one day.
     let wanted = rules.routes.iter().any(|route| route.takes_own);
-    for notice in notices.iter().filter(|_| wanted) {
-        take_in(&context, &rules, notice).await?;
+    if notices.is_empty() {
+        return Ok(Turn::Rest(None));
     }
-    let Some(last) = notices.last() else { return Ok(Turn::Rest(None)) };
-    context.store.told(last.number).await?;
+    for notice in &notices {
+        if wanted {
+            take_in(&context, &rules, notice).await?;
+        }
+        context.store.told(notice.number).await?;
+    }
     Ok(Turn::Again)
 }
 

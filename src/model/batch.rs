@@ -47,7 +47,7 @@ pub struct Window {
     /// So long after the first event.
     pub max_wait: Duration,
     pub max_events: u32,
-    /// Of the events as JSON, in bytes. An event that is bigger makes a batch of its own.
+    /// Of the events as JSON with what was looked up for them, in bytes. An event that is bigger makes a batch of its own.
     pub max_bytes: u64,
 }
 

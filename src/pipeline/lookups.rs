@@ -117,7 +117,7 @@ pub struct Reopened {
 impl Reopened {
     /// Reads the receipt as a replay would: what is to be redacted by now is.
     pub fn new(rules: Arc<Rules>, mut receipt: Receipt, before: Vec<Processed>) -> Self {
-        let events = match rules.sources.get(&receipt.source) {
+        let events = match rules.source(&receipt.source) {
             Some(source) => read(source, &mut receipt),
             None => Err(map_failure(format!("the source `{}` is no longer configured", receipt.source))),
         };
@@ -156,7 +156,7 @@ impl Reopened {
     }
 
     fn resumed(&self, before: &Processed, found: &Found, now: Timestamp, outcome: &mut Outcome) -> Processed {
-        let source = self.rules.sources.get(&self.receipt.source);
+        let source = self.rules.source(&self.receipt.source);
         let (Some(event), Some(source)) = (self.event(before.event.id), source) else {
             return lost(before, self.events.as_ref().err());
         };
@@ -274,11 +274,10 @@ impl Crossing<'_> {
         }
     }
 
-    /// The places in lanes that a route keeps while it waits. A batch has none to keep.
+    /// The places in lanes that a route keeps while it waits. One that gathers keeps them too, so
+    /// that the events of an object join their batches in order.
     pub(super) fn held(&self, route: &Route) -> impl Iterator<Item = Held> {
-        let mut configs = self.rules.config.routes.iter();
-        let gathers = configs.any(|config| *config.name == *route.name && config.coalesce.is_some());
-        let lane = if gathers { None } else { object_lane(self.event) };
+        let lane = object_lane(self.event);
         let ordered = route.to.iter().filter(|outlet| outlet.settings.ordered);
         ordered.zip(std::iter::repeat(lane)).filter_map(|(outlet, lane)| {
             Some(Held {

@@ -203,7 +203,8 @@ impl Run<'_> {
             content_type,
             headers,
             body: said.body,
-            supersede: to.supersede && batch.is_none(),
+            // A script's lane may be that of several objects.
+            supersede: to.supersede && batch.is_none() && key.is_none(),
             created_at: self.now,
         })
     }

@@ -12,6 +12,9 @@ CREATE INDEX deliveries_lane ON deliveries (destination, lane, place, seq)
 CREATE INDEX deliveries_batch ON deliveries (batch) WHERE batch IS NOT NULL;
 
 -- A receipt's `pending` now also counts its events in open batches, and 1 for deferred verdicts.
+-- Counts the outcomes of a receipt: replays, and what lookups led to.
+ALTER TABLE receipts ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+UPDATE receipts SET turn = replays;
 ALTER TABLE events ADD COLUMN coalesced INTEGER NOT NULL DEFAULT 0;     -- deliveries of batches
 ALTER TABLE events ADD COLUMN gathered  INTEGER NOT NULL DEFAULT 0;     -- open batches it is in
 ALTER TABLE events ADD COLUMN deferred  INTEGER NOT NULL DEFAULT 0;     -- verdicts of the latest outcome
@@ -96,6 +99,7 @@ CREATE TABLE conditions (
     paused_at      INTEGER,
     paused_reason  TEXT,
     failing_since  INTEGER,
+    failed_at      INTEGER,                     -- the last failure, to the hour
     troubled_since INTEGER
 ) STRICT, WITHOUT ROWID;
 

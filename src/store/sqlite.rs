@@ -42,6 +42,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
 use self::bells::Bells;
@@ -155,16 +156,31 @@ impl Sqlite {
         self.hand_over(work, answer).await
     }
 
-    /// Leases batches or receipts that are due.
-    async fn give(
+    /// Leases batches or receipts that are due, and reads them; also when to ask again. What cannot
+    /// be read is given back.
+    async fn take<T: Send + 'static>(
         &self,
         due: Due,
         task: fn(&mut Desk, Asked) -> Result<Given, Fault>,
-        lost: fn(Given, &mut Desk),
-    ) -> Result<Given, StoreError> {
+        give_back: fn(Given, &mut Desk),
+        read: fn(&Connection, &[(i64, u64)]) -> Result<Vec<T>, StoreError>,
+    ) -> Result<(Vec<T>, Option<Timestamp>), StoreError> {
         let asked = due.into();
         let (work, answer) = Work::new(false, move |desk: &mut Desk| task(desk, asked));
-        self.hand_over(work.if_lost(lost), answer).await
+        let given = self.hand_over(work.if_lost(give_back), answer).await?;
+        let (rows, next_due) = (given.rows.clone(), given.next_due.map(instant).transpose()?);
+        match self.threads.reader.ask(move |conn| read(conn, &rows)).await {
+            Ok(found) => Ok((found, next_due)),
+            Err(why) => {
+                let mut given = Some(given);
+                let (work, answer) = Work::new(false, move |desk: &mut Desk| {
+                    given.take().into_iter().for_each(|given| give_back(given, desk));
+                    Ok(())
+                });
+                self.hand_over(work.surely(), answer).await?;
+                Err(why)
+            }
+        }
     }
 
     async fn hand_over<T: Send + 'static>(
@@ -291,9 +307,7 @@ impl Store for Sqlite {
     }
 
     async fn ripe(&self, due: Due) -> Result<Ripe, StoreError> {
-        let given = self.give(due, seal::ripe, seal::give_back).await?;
-        let next_due = given.next_due.map(instant).transpose()?;
-        let batches = self.threads.reader.ask(move |conn| batch::leased(conn, &given.rows)).await?;
+        let (batches, next_due) = self.take(due, seal::ripe, seal::give_back, batch::leased).await?;
         Ok(Ripe { batches, next_due })
     }
 
@@ -307,9 +321,7 @@ impl Store for Sqlite {
     }
 
     async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
-        let given = self.give(due, defer::due, defer::give_back).await?;
-        let next_due = given.next_due.map(instant).transpose()?;
-        let receipts = self.threads.reader.ask(move |conn| show::deferred(conn, &given.rows)).await?;
+        let (receipts, next_due) = self.take(due, defer::due, defer::give_back, show::deferred).await?;
         Ok(Deferred { receipts, next_due })
     }
 

@@ -263,6 +263,7 @@ macro_rules! store_suite {
                 a_batch_is_complete_after_silence_and_at_the_latest_after_its_longest_wait
                 the_number_of_events_completes_a_batch
                 the_size_of_events_completes_a_batch
+                silence_begins_anew_only_for_the_last_batch_of_a_group
                 who_comes_late_opens_a_new_batch
                 groups_do_not_mix
                 an_event_alone_waits_for_nobody

@@ -53,7 +53,7 @@ fn stored(rules: &Rules, events: usize) -> StoredReceipt {
     };
     let (receipt, document) = pipeline::receive(source, incoming).unwrap();
     let outcome = pipeline::process(rules, source, &receipt, document, NOW);
-    StoredReceipt { receipt, outcome, status: ReceiptStatus::Processed, duplicates: 0, replays: 0 }
+    StoredReceipt { receipt, outcome, status: ReceiptStatus::Processed, duplicates: 0, replays: 0, turn: 0 }
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ pub(super) struct Conditions(Option<HashMap<String, State>>);
 pub(super) struct State {
     pub(super) paused: Option<(i64, String)>,
     pub(super) failing_since: Option<i64>,
+    /// The last failure, to the hour.
+    failed_at: Option<i64>,
     troubled_since: Option<i64>,
 }
 
@@ -40,11 +42,13 @@ impl Conditions {
 
 fn read(conn: &Connection) -> Result<HashMap<String, State>, Fault> {
     let mut select = conn.prepare_cached(
-        "SELECT destination, paused_at, paused_reason, failing_since, troubled_since FROM conditions",
+        "SELECT destination, paused_at, paused_reason, failing_since, failed_at, troubled_since
+         FROM conditions",
     )?;
     let rows = select.query_map([], |row| {
         let paused = row.get::<_, Option<i64>>(1)?.zip(row.get::<_, Option<String>>(2)?);
-        Ok((row.get(0)?, State { paused, failing_since: row.get(3)?, troubled_since: row.get(4)? }))
+        let (failing_since, failed_at, troubled_since) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        Ok((row.get(0)?, State { paused, failing_since, failed_at, troubled_since }))
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
@@ -68,18 +72,29 @@ fn change(desk: &mut Desk, destination: &str, change: impl FnOnce(&mut State)) -
         let (since, reason) = state.paused.as_ref().map(|(at, reason)| (at, reason)).unzip();
         desk.execute(
             "INSERT OR REPLACE INTO conditions
-                (destination, paused_at, paused_reason, failing_since, troubled_since)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![destination, since, reason, state.failing_since, state.troubled_since],
+                (destination, paused_at, paused_reason, failing_since, failed_at, troubled_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![destination, since, reason, state.failing_since, state.failed_at, state.troubled_since],
         )?;
     }
     desk.conditions.known(&desk.conn)?.insert(destination.to_owned(), state);
     Ok(true)
 }
 
+const HOUR: i64 = 3600 * 1_000_000;
+/// Longer than the waits between attempts: a failure after that has nothing to do with the last.
+const APART: i64 = 48 * HOUR;
+
 /// An attempt failed.
 pub(super) fn failed(desk: &mut Desk, destination: &str, now: i64) -> Result<(), Fault> {
-    change(desk, destination, |state| state.failing_since = state.failing_since.or(Some(now))).map(drop)
+    let recorded = change(desk, destination, |state| {
+        let last = state.failed_at.filter(|last| now.saturating_sub(*last) <= APART);
+        if last.is_none() {
+            state.failing_since = Some(now);
+        }
+        state.failed_at = last.filter(|last| now.saturating_sub(*last) < HOUR).or(Some(now));
+    });
+    recorded.map(drop)
 }
 
 /// An attempt succeeded. What was under way when a pause began says nothing about its end.
@@ -87,7 +102,7 @@ pub(super) fn succeeded(desk: &mut Desk, destination: &str, now: i64) -> Result<
     let state = of(desk, destination)?;
     let trouble = state.troubled_since.filter(|_| state.paused.is_none());
     change(desk, destination, |state| {
-        state.failing_since = None;
+        (state.failing_since, state.failed_at) = (None, None);
         if state.paused.is_none() {
             state.troubled_since = None;
         }
@@ -117,7 +132,9 @@ pub(super) fn resume(desk: &mut Desk, destination: &str) -> Result<bool, Fault> 
     if of(desk, destination)?.paused.is_none() {
         return Ok(false);
     }
-    change(desk, destination, |state| (state.paused, state.failing_since) = (None, None))?;
+    change(desk, destination, |state| {
+        (state.paused, state.failing_since, state.failed_at) = (None, None, None);
+    })?;
     desk.ring(destination);
     Ok(true)
 }

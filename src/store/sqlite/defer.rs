@@ -42,7 +42,15 @@ pub(super) fn due(desk: &mut Desk, asked: Asked) -> Result<Given, Fault> {
     give(
         &desk.conn,
         &mut desk.deferrals,
-        "SELECT receipt, due_at FROM deferrals INDEXED BY deferrals_due ORDER BY due_at, receipt",
+        // Changes of one object go on in order, as a script may send them into another lane.
+        "SELECT receipt, due_at FROM deferrals AS d INDEXED BY deferrals_due
+         WHERE NOT EXISTS (
+            SELECT 1 FROM held AS mine INDEXED BY held_receipt
+            CROSS JOIN held AS older INDEXED BY held_lane
+                ON older.destination = mine.destination AND older.lane = mine.lane
+                AND older.place < mine.place
+            WHERE mine.receipt = d.receipt AND older.route = mine.route AND older.receipt <> d.receipt)
+         ORDER BY due_at, receipt",
         asked,
     )
 }

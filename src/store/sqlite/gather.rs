@@ -54,7 +54,7 @@ impl GatherDraft {
     }
 
     fn size(&self) -> i64 {
-        self.content.len() as i64
+        (self.content.len() + self.lookups.len() + self.lineage.len()) as i64
     }
 }
 
@@ -154,8 +154,10 @@ fn leave(desk: &mut Desk, place: &Place) -> Result<(), Fault> {
 }
 
 fn size(desk: &Desk, member: i64) -> Result<i64, Fault> {
-    let mut select =
-        desk.conn.prepare_cached("SELECT octet_length(event) FROM gathered WHERE member = ?1")?;
+    let mut select = desk.conn.prepare_cached(
+        "SELECT octet_length(event) + octet_length(lookups) + octet_length(lineage)
+         FROM gathered WHERE member = ?1",
+    )?;
     Ok(select.query_row([member], |row| row.get(0))?)
 }
 
@@ -264,7 +266,11 @@ fn completion(
 pub(super) fn listen_again(desk: &mut Desk, now: i64) -> Result<u64, Fault> {
     let heard = desk.execute(
         "UPDATE batches SET joined_at = max(joined_at, ?1), due_at = min(?1 + quiet, opened_at + max_wait)
-         WHERE state = 'open' AND full = 0",
+         WHERE state = 'open' AND full = 0 AND NOT EXISTS (
+            SELECT 1 FROM batches AS later INDEXED BY batches_group
+            WHERE later.state = 'open' AND later.route = batches.route
+                AND later.group_key = batches.group_key AND later.seq > batches.seq
+                AND later.gathered_by = batches.gathered_by AND later.key = batches.key)",
         [now],
     )?;
     desk.announce(Errand::Batches);

@@ -7,6 +7,7 @@ use rusqlite::params;
 use super::desk::{Desk, Fault};
 use super::draft::DeliveryDraft;
 use super::lane;
+use crate::store::Errand;
 
 /// A place to hold, within an outcome.
 #[derive(Debug)]
@@ -101,6 +102,8 @@ impl Places {
         for place in self.0.values() {
             desk.execute("DELETE FROM held WHERE place = ?1", [place])?;
         }
+        // A later change of the object may wait for its turn to be looked up.
+        desk.announce(Errand::Deferred);
         for Purpose { destination, lane, .. } in self.0.keys() {
             lane::promote(desk, destination, Some(lane))?;
             desk.ring(destination);

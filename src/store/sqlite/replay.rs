@@ -15,7 +15,7 @@ use crate::store::{LeasedReceipt, StoreError};
 struct Known {
     seq: i64,
     source: String,
-    replays: u32,
+    turn: u32,
     /// Why it counts as failed, if it does.
     failed: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(super) struct Resolving {
 impl Resolving {
     pub(super) fn new(leased: &LeasedReceipt, again: i64, now: i64) -> Self {
         let stored = &leased.stored;
-        Self { receipt: stored.receipt.id, token: leased.token, seen: stored.replays, again, now }
+        Self { receipt: stored.receipt.id, token: leased.token, seen: stored.turn, again, now }
     }
 }
 
@@ -46,8 +46,9 @@ pub(super) fn replay(
     now: i64,
 ) -> Result<(), Fault> {
     let known = find(desk, receipt)?;
-    if known.replays != seen {
-        let text = format!("{receipt} was replayed meanwhile: look what came of it first");
+    if known.turn != seen {
+        let text =
+            format!("{receipt} was replayed meanwhile, or its lookups were made: look what came of it first");
         return Err(Fault::Refused(StoreError::Conflict(text)));
     }
     // Who makes its lookups makes them for an outcome that is no more.
@@ -65,7 +66,7 @@ pub(super) fn replay(
 /// The same with an outcome that knows more, which is no replay.
 pub(super) fn resolve(desk: &mut Desk, by: &Resolving, outcome: &OutcomeDraft) -> Result<(), Fault> {
     let known = find(desk, by.receipt)?;
-    let before = defer::find(desk, known.seq)?.filter(|_| known.replays == by.seen);
+    let before = defer::find(desk, known.seq)?.filter(|_| known.turn == by.seen);
     let Some(before) = before.filter(|_| desk.deferrals.is_valid(known.seq, by.token)) else {
         return Err(Fault::Refused(StoreError::LeaseLost(by.receipt.to_string())));
     };
@@ -87,11 +88,11 @@ fn find(desk: &Desk, id: ReceiptId) -> Result<Known, Fault> {
     let found = desk
         .conn
         .prepare_cached(
-            "SELECT seq, source, replays, iif(status = 'failed', coalesce(reason, ''), NULL)
+            "SELECT seq, source, turn, iif(status = 'failed', coalesce(reason, ''), NULL)
              FROM receipts WHERE id = ?1",
         )?
         .query_row([id.to_string()], |row| {
-            Ok(Known { seq: row.get(0)?, source: row.get(1)?, replays: row.get(2)?, failed: row.get(3)? })
+            Ok(Known { seq: row.get(0)?, source: row.get(1)?, turn: row.get(2)?, failed: row.get(3)? })
         })
         .optional()?;
     Ok(found.ok_or_else(|| StoreError::NotFound(format!("receipt {id}")))?)
@@ -107,7 +108,7 @@ fn update(
 ) -> Result<(), Fault> {
     let first = outcome.events.first();
     desk.execute(
-        "UPDATE receipts SET status = ?2, reason = ?3, replays = replays + ?4, events = events + ?5,
+        "UPDATE receipts SET status = ?2, reason = ?3, replays = replays + ?4, turn = turn + 1, events = events + ?5,
             finished_at = max(finished_at, ?6), event_type = coalesce(?7, event_type),
             kind = iif(?7 IS NULL, kind, ?8), name = iif(?7 IS NULL, name, ?9)
          WHERE seq = ?1",

@@ -61,7 +61,13 @@ pub(super) fn ripe(desk: &mut Desk, asked: Asked) -> Result<Given, Fault> {
     give(
         &desk.conn,
         &mut desk.batches,
-        "SELECT seq, due_at FROM batches INDEXED BY batches_due WHERE state = 'open' ORDER BY due_at, seq",
+        // Those of one group are sealed one after the other, as they came.
+        "SELECT seq, due_at FROM batches AS b INDEXED BY batches_due
+         WHERE state = 'open' AND NOT EXISTS (
+            SELECT 1 FROM batches AS o INDEXED BY batches_group
+            WHERE o.state = 'open' AND o.route = b.route AND o.group_key = b.group_key AND o.seq < b.seq
+                AND o.gathered_by = b.gathered_by AND o.key = b.key)
+         ORDER BY due_at, seq",
         asked,
     )
 }
@@ -95,6 +101,8 @@ pub(super) fn seal(desk: &mut Desk, draft: &SealDraft) -> Result<(), Fault> {
         End::Failed { reason, .. } => fail(desk, &members, reason, draft.now)?,
     }
     desk.batches.end(seq);
+    // The next of its group may be due already.
+    desk.announce(Errand::Batches);
     Ok(())
 }
 

@@ -46,6 +46,7 @@ pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredRece
         status: status(&get::<String>(row, "status")?)?,
         duplicates: get(row, "duplicates")?,
         replays: get(row, "replays")?,
+        turn: get(row, "turn")?,
     })
 }
 

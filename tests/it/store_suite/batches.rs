@@ -164,31 +164,36 @@ pub async fn the_number_of_events_completes_a_batch<B: Backend>() {
     for second in 0..4 {
         bench.accept(&one(second, "g")).await;
     }
-    assert_eq!(sizes(&bench, 3).await, [3]);
+    assert_eq!(sealed(&bench, 3).await, [3]);
     // Who allows fewer joins no batch that has more.
     bench.accept(&one(4, "g")).await;
     bench.accept(&one(4, "g").but(|gathered| gathered.window.max_events = 2)).await;
-    assert_eq!(sizes(&bench, 4).await, [2]);
-    assert_eq!(sizes(&bench, 14).await, [1]);
+    assert_eq!(sealed(&bench, 4).await, [2]);
+    assert_eq!(sealed(&bench, 14).await, [1]);
 }
 
 pub async fn the_size_of_events_completes_a_batch<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let size = serde_json::to_vec(&one(0, "g").outcome.events[0].event).unwrap().len() as u64;
+    let gathered = &one(0, "g").outcome.gathered[0];
+    let length = |part: serde_json::Result<Vec<u8>>| part.unwrap().len() as u64;
+    let size = length(serde_json::to_vec(&*gathered.content))
+        + length(serde_json::to_vec(&gathered.lookups))
+        + length(serde_json::to_vec(&gathered.lineage));
     let allow = |bytes| move |gathered: &mut crossconnect::model::Gathered| gathered.window.max_bytes = bytes;
     bench.accept(&one(0, "g").but(allow(2 * size + 5))).await;
     bench.accept(&one(1, "g").but(allow(2 * size + 5))).await;
-    assert_eq!(sizes(&bench, 1).await, [0usize; 0]);
+    assert_eq!(sealed(&bench, 1).await, [0usize; 0]);
     bench.accept(&one(2, "g").but(allow(2 * size + 5))).await;
-    assert_eq!(sizes(&bench, 2).await, [2], "the third did not fit");
-    assert_eq!(sizes(&bench, 12).await, [1]);
+    assert_eq!(sealed(&bench, 2).await, [2], "the third did not fit");
+    assert_eq!(sealed(&bench, 12).await, [1]);
     // Exactly full, and bigger than any batch may be.
     bench.accept(&one(20, "h").but(allow(2 * size))).await;
     bench.accept(&one(21, "h").but(allow(2 * size))).await;
-    assert_eq!(sizes(&bench, 21).await, [2]);
+    assert_eq!(sealed(&bench, 21).await, [2]);
     bench.accept(&one(30, "i").but(allow(size * 3))).await;
     bench.accept(&one(31, "i").but(allow(size - 1))).await;
-    assert_eq!(sizes(&bench, 31).await, [1, 1]);
+    assert_eq!(sealed(&bench, 31).await, [1]);
+    assert_eq!(sealed(&bench, 31).await, [1]);
 }
 
 pub async fn who_comes_late_opens_a_new_batch<B: Backend>() {
@@ -199,12 +204,28 @@ pub async fn who_comes_late_opens_a_new_batch<B: Backend>() {
     assert_eq!(leased.batch.opened_at, at(0));
     // A receipt that took its time: its moment lies before the end, but the batch is being sealed.
     bench.accept(&one(9, "g")).await;
-    let second = complete(&bench, 22).await.batch;
-    assert_eq!((second.opened_at, second.members.len()), (at(10), 2));
+    // The second is over too, but batches of one group are sealed in order.
+    assert!(sizes(&bench, 22).await.is_empty());
     seal(&bench, &leased, Sealed::Dropped(None), 23).await.unwrap();
+    let second = complete(&bench, 24).await.batch;
+    assert_eq!((second.opened_at, second.members.len()), (at(10), 2));
     // Not even when the lease ran out.
     bench.accept(&one(19, "g")).await;
-    assert_eq!(sizes(&bench, 29).await, [1]);
+    assert!(sizes(&bench, 29).await.is_empty());
+}
+
+pub async fn silence_begins_anew_only_for_the_last_batch_of_a_group<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    bench.accept(&one(0, "g")).await;
+    // The first is over when the second begins, and nobody was there to seal it.
+    bench.accept(&one(15, "g")).await;
+    let bench = bench.reopen().await;
+    assert_eq!(bench.store.listen_again(at(20)).await, Ok(1));
+    let first = complete(&bench, 20).await;
+    assert_eq!(first.batch.opened_at, at(0));
+    seal(&bench, &first, Sealed::Dropped(None), 20).await.unwrap();
+    assert!(sizes(&bench, 29).await.is_empty());
+    assert_eq!(sizes(&bench, 30).await, [1]);
 }
 
 pub async fn groups_do_not_mix<B: Backend>() {
@@ -231,11 +252,20 @@ pub async fn groups_do_not_mix<B: Backend>() {
 
 pub async fn an_event_alone_waits_for_nobody<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    bench.accept(&one(0, "").but(|gathered| gathered.alone = true)).await;
-    bench.accept(&one(0, "").but(|gathered| gathered.alone = true)).await;
-    bench.accept(&one(0, "")).await;
-    assert_eq!(sizes(&bench, 0).await, [1, 1]);
-    assert_eq!(sizes(&bench, 10).await, [1]);
+    bench.accept(&one(0, "a").but(|gathered| gathered.alone = true)).await;
+    bench.accept(&one(0, "b").but(|gathered| gathered.alone = true)).await;
+    bench.accept(&one(0, "b")).await;
+    assert_eq!(sealed(&bench, 0).await, [1, 1]);
+    assert_eq!(sealed(&bench, 10).await, [1]);
+}
+
+/// The sizes of those that are complete, which are sealed at once.
+async fn sealed<B: Backend>(bench: &Bench<B>, seconds: i64) -> Vec<usize> {
+    let leased = ripe(bench, seconds).await.batches;
+    for one in &leased {
+        seal(bench, one, Sealed::Dropped(None), seconds).await.unwrap();
+    }
+    leased.iter().map(|leased| leased.batch.members.len()).collect()
 }
 
 pub async fn a_batch_is_given_to_one_at_a_time<B: Backend>() {

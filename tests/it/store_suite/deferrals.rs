@@ -65,7 +65,8 @@ pub async fn a_deferred_receipt_is_read_back_as_it_was_written<B: Backend>() {
 
 pub async fn a_deferred_receipt_is_given_to_one_at_a_time<B: Backend>() {
     let bench = Bench::<B>::new().await;
-    let (second, first) = (waits(1), waits(0));
+    let (second, first) =
+        (Webhook::at(1).event().deferred("r", &[]), Webhook::at(0).event().deferred("r", &[]));
     bench.accept(&second).await;
     bench.accept(&first).await;
     let ask = |limit, seconds| {
@@ -285,7 +286,7 @@ pub async fn a_receipt_that_cannot_be_resolved_waits_for_a_replay<B: Backend>() 
     assert_eq!(bench.finish("a", End::Delivered, 4).await, later, "nothing is held any more");
     assert_eq!(bench.store.receipt(held.receipt.id).await.unwrap().status, ReceiptStatus::Failed);
     assert_eq!(books(&bench).await, Ledger { accepted: 2, pending: 1, delivered: 1, ..Ledger::default() });
-    bench.store.replay(held.receipt.id, 0, &held.again().event().filtered("r").outcome).await.unwrap();
+    bench.store.replay(held.receipt.id, 1, &held.again().event().filtered("r").outcome).await.unwrap();
     assert_eq!(books(&bench).await, Ledger { accepted: 2, filtered: 1, delivered: 1, ..Ledger::default() });
 }
 
@@ -367,7 +368,7 @@ pub async fn the_bell_rings_for_what_is_deferred<B: Backend>() {
         .await
         .unwrap();
     rung().await;
-    bench.store.replay(held.receipt.id, 0, &held.again().event().deferred("r", &[]).outcome).await.unwrap();
+    bench.store.replay(held.receipt.id, 1, &held.again().event().deferred("r", &[]).outcome).await.unwrap();
     rung().await;
 }
 

@@ -53,6 +53,8 @@ struct Received {
     webhook: Webhook,
     failed: bool,
     replays: u32,
+    /// How often its outcome was replaced.
+    turns: u32,
     finished: i64,
     gone: bool,
     deferral: Option<Deferral>,

@@ -51,6 +51,7 @@ impl Model {
         let running = |batch: &Batch| batch.lease.is_some_and(|(_, until)| until > now);
         let mut free: Vec<_> = (0..self.batches.len())
             .filter(|index| self.batches[*index].fate == Fate::Open && !running(&self.batches[*index]))
+            .filter(|index| !self.is_open(&self.batches[..*index], &self.batches[*index].group))
             .collect();
         free.sort_by_key(|index| self.batches[*index].due);
         let due = free.iter().filter(|index| self.batches[**index].due <= now).count();
@@ -69,6 +70,10 @@ impl Model {
         }
         self.sealing.extend(ripe.batches);
         "ripe"
+    }
+
+    fn is_open(&self, batches: &[Batch], group: &str) -> bool {
+        batches.iter().any(|batch| batch.fate == Fate::Open && batch.group == group)
     }
 
     pub(super) async fn seal(&mut self, store: &dyn Store) -> &'static str {
@@ -135,7 +140,12 @@ impl Model {
 
     pub(super) async fn listen_again(&mut self, store: &dyn Store) -> &'static str {
         let mut open = 0;
-        for batch in self.batches.iter_mut().filter(|batch| batch.fate == Fate::Open && !batch.full) {
+        for index in 0..self.batches.len() {
+            let (batch, later) = (&self.batches[index], &self.batches[index + 1..]);
+            if batch.fate != Fate::Open || batch.full || self.is_open(later, &batch.group) {
+                continue;
+            }
+            let batch = &mut self.batches[index];
             batch.joined = batch.joined.max(self.now);
             batch.due = (self.now + 10).min(batch.opened + 30);
             open += 1;

@@ -17,6 +17,7 @@ impl Model {
             Some((deferral.due, deferral.lease.map(|lease| lease.1).filter(|until| *until > now)))
         };
         let all = (0..self.receipts.len()).filter_map(|index| Some((index, of(self, index)?)));
+        let all = all.filter(|(index, (_, until))| until.is_some() || !self.is_behind(*index));
         let (mut free, running): (Vec<_>, Vec<_>) = all.partition(|(_, (_, until))| until.is_none());
         free.sort_by_key(|(_, (due, _))| *due);
         let due = free.iter().filter(|(_, (due, _))| *due <= now).count();
@@ -34,6 +35,16 @@ impl Model {
         }
         self.resolving.extend(deferred.receipts);
         "deferred"
+    }
+
+    /// Whether an older receipt holds a place in a lane of this one's.
+    fn is_behind(&self, receipt: usize) -> bool {
+        let of_it = |held: &&super::Held| self.event(held.event).receipt == receipt;
+        self.held.iter().filter(of_it).any(|mine| {
+            self.held.iter().filter(|held| !of_it(held)).any(|older| {
+                older.destination == mine.destination && older.lane == mine.lane && older.place < mine.place
+            })
+        })
     }
 
     pub(super) async fn resolve(&mut self, store: &dyn Store) -> &'static str {
@@ -62,6 +73,7 @@ impl Model {
         self.take(index, &webhook.outcome, self.now);
         let received = &mut self.receipts[index];
         received.finished = received.finished.max(self.now);
+        received.turns += 1;
         let tries = leased.tries + 1;
         received.deferral =
             is_deferred(&webhook.outcome).then_some(Deferral { due: again, tries, lease: None });

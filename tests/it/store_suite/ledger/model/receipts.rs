@@ -49,6 +49,7 @@ impl Model {
             webhook: webhook.clone(),
             failed: false,
             replays: 0,
+            turns: 0,
             finished: now,
             gone: false,
             deferral: None,
@@ -61,10 +62,10 @@ impl Model {
 
     pub(super) async fn replay(&mut self, store: &dyn Store) -> &'static str {
         let Some(index) = self.random.choice(0..self.receipts.len()) else { return "nothing to replay" };
-        let Received { gone, replays, webhook, .. } = &self.receipts[index];
-        let (gone, replays, webhook) = (*gone, *replays, webhook.again());
+        let Received { gone, turns, webhook, .. } = &self.receipts[index];
+        let (gone, turns, webhook) = (*gone, *turns, webhook.again());
         let webhook = self.outcome(webhook);
-        let answer = store.replay(webhook.receipt.id, replays, &webhook.outcome).await;
+        let answer = store.replay(webhook.receipt.id, turns, &webhook.outcome).await;
         if gone {
             assert!(matches!(answer, Err(StoreError::NotFound(_))), "{answer:?}");
             return "replay of what is gone";
@@ -75,6 +76,7 @@ impl Model {
         let deferral = Deferral { due: 0, tries: 0, lease: None };
         self.receipts[index].deferral = is_deferred(&webhook.outcome).then_some(deferral);
         self.receipts[index].replays += 1;
+        self.receipts[index].turns += 1;
         "replay"
     }
 
