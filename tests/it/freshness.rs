@@ -128,3 +128,19 @@ async fn an_older_change_is_not_revived_over_a_newer_one() {
     let ledger = world.finish().await;
     assert_eq!((ledger.dead, ledger.delivered), (1, 1), "{ledger:?}");
 }
+
+#[tokio::test]
+async fn changes_of_different_objects_in_a_lane_of_a_script_never_replace_each_other() {
+    let config = CONFIG.replace("name: all,", "name: all, script: scripts/site.rhai,");
+    let script =
+        ("scripts/site.rhai", "fn transform(event) { message(#{ id: event.object.id }).key(\"fra1\") }");
+    let world = World::start_with(&config, &[script]).await;
+    world.receiver.answer(|n, _| if n == 0 { 500 } else { 200 });
+    world.post("lab", &change("a", 1)).await;
+    world.tried(1).await;
+    world.post("lab", &change("b", 1)).await;
+    world.clock.advance(Duration::from_secs(6));
+    world.arrived(3).await;
+    let ledger = world.finish().await;
+    assert_eq!((ledger.delivered, ledger.superseded), (2, 0), "{ledger:?}");
+}

@@ -218,3 +218,56 @@ async fn a_restart_asks_again_what_was_not_answered() {
     lab.world.arrived(1).await;
     assert_eq!(lab.world.finish().await.delivered, 1);
 }
+
+#[tokio::test]
+async fn an_alert_may_ask_too() {
+    let alerts = "  - { name: alerts, from: [crossconnect], lookups: [thing], script: scripts/alert.rhai, to: [tool] }\n";
+    let cmdb = Receiver::start().await;
+    cmdb.say(json!({"owner": "netops"}).to_string());
+    let config = format!("{}{alerts}", CONFIG.replace("{cmdb}", &cmdb.url("")));
+    let alert =
+        ("scripts/alert.rhai", "fn transform(event) { #{ alert: event.type, owner: lookup.thing.owner } }");
+    let broken = ("scripts/asked.rhai", "fn transform(event) { lookup.thing.nobody.there }");
+    let world = World::start_with(&config, &[broken, alert]).await;
+    world.post("lab", &change("7", 1)).await;
+    world.arrived(1).await;
+    let told = world.receiver.received()[0].json();
+    assert_eq!(told, json!({"alert": "crossconnect.receipt.failed", "owner": "netops"}));
+    world.until("the alert is settled", async |world| world.ledger().await.delivered == 1).await;
+    world.finish_with_pending(1).await;
+}
+
+#[tokio::test]
+async fn the_changes_of_one_object_are_looked_up_in_order_and_join_their_batch_in_order() {
+    let lab = Lab::start(|config| {
+        config
+            .replace(
+                "    script: scripts/asked.rhai\n",
+                "    coalesce: { by: object, quiet: 30s, max_wait: 60s }\n",
+            )
+            .replace("retry: [5s, 5s]", "retry: [5s, 5s, 5s]")
+    })
+    .await;
+    // The first is not answered at once; the second could be.
+    lab.cmdb.answer(|n, _| if n == 0 { 503 } else { 200 });
+    lab.world.post("lab", &change("7", 1)).await;
+    lab.world.until("the first answer is on record", async |world| recorded(world).await).await;
+    lab.world.post("lab", &change("7", 2)).await;
+    lab.world.clock.advance(Duration::from_secs(6));
+    lab.world
+        .until("both wait in the batch", async |world| {
+            world.app().store.waiting().await.unwrap().gathered == 2
+        })
+        .await;
+    lab.world.clock.advance(Duration::from_secs(31));
+    lab.world.arrived(1).await;
+    let batch = lab.bodies().remove(0);
+    let order: Vec<u64> = batch["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["data"]["n"].as_u64().unwrap())
+        .collect();
+    assert_eq!(order, [1, 2]);
+    assert_eq!(lab.world.finish().await.coalesced, 2);
+}
