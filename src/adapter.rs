@@ -52,6 +52,7 @@ pub use self::shipped::{shipped, shipped_names};
 pub use self::trial::TestResult;
 
 pub(crate) use self::path::Path;
+pub(crate) use self::redact::cover;
 
 /// One compiled adapter file.
 #[derive(Debug)]

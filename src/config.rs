@@ -194,6 +194,8 @@ pub struct Lookup {
     pub retry: Schedule,
     /// What of the answer is meant: a JSONPath whose first match counts.
     pub select: Option<(At, String)>,
+    /// JSONPaths of what the record must not hold of the value.
+    pub redact: Vec<(At, String)>,
 }
 
 /// A GraphQL query.

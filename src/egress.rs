@@ -116,7 +116,7 @@ fn way(destination: &Destination, guard: Arc<Guard>, clock: Arc<dyn Clock>) -> W
         timeout: destination.timeout,
         connect_timeout: destination.connect_timeout.min(destination.timeout),
         idle: destination.in_flight,
-        keep: record::EXCERPT,
+        keep: record::EXCERPT + record::BEYOND,
         body_time: BODY_TIME,
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Answered {
     /// For the record; its `value` and what went wrong are not filled in.
     looked: Looked,
     value: Result<Arc<Json>, Miss>,
+    /// The value as the record may show it.
+    shown: Arc<Json>,
 }
 
 impl Lookups {
@@ -79,6 +81,7 @@ impl Lookups {
             Ok(good) => Answered {
                 looked: Looked { status: Some(good.status), cached, ..blank(name, url, began.elapsed()) },
                 value: Ok(good.value),
+                shown: good.shown,
             },
             Err(miss) => Answered::missed(name, url, began.elapsed(), miss),
         }
@@ -114,13 +117,13 @@ impl Lookups {
 
 impl Answered {
     /// A value that nobody was asked for.
-    fn given(name: &str, value: Arc<Json>) -> Self {
-        Self { looked: blank(name, None, Duration::ZERO), value: Ok(value) }
+    fn given(name: &str, value: Arc<Json>, shown: Arc<Json>) -> Self {
+        Self { looked: blank(name, None, Duration::ZERO), value: Ok(value), shown }
     }
 
     fn missed(name: &str, url: Option<String>, took: Duration, miss: Miss) -> Self {
         let looked = Looked { status: miss.status, ..blank(name, url, took) };
-        Self { looked, value: Err(miss) }
+        Self { looked, value: Err(miss), shown: Arc::new(Json::Null) }
     }
 }
 

@@ -7,6 +7,7 @@
 mod auth;
 pub mod classify;
 pub mod client;
+pub mod echo;
 mod exchange;
 pub mod guard;
 mod leg;

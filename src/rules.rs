@@ -82,6 +82,8 @@ pub struct Lookup {
     pub questions: Questions,
     /// What of an answer is meant; `None`: all of it.
     pub(crate) select: Option<Path>,
+    /// What the record must not hold of the value.
+    pub(crate) redact: Vec<Path>,
 }
 
 /// A destination as routes see it.

@@ -108,6 +108,15 @@ pub(super) fn mask(node: &mut Json, hit: &HashSet<usize>) {
     }
 }
 
+/// Overwrites what the paths select in a document, which has no mirror images.
+pub(crate) fn cover(document: &mut Json, paths: &[Path]) {
+    let nodes = paths.iter().flat_map(|path| path.all(document)).filter(|node| maskable(node));
+    let hit: HashSet<usize> = nodes.map(address).collect();
+    if !hit.is_empty() {
+        mask(document, &hit);
+    }
+}
+
 /// The fields whose change the masks hide or show only as a mask.
 pub(super) fn hidden(event: usize, real: &[Change], seen: &[Change]) -> Vec<Masked> {
     let fully = |change: &Change| is_mask(&change.from) || is_mask(&change.to);

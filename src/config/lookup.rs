@@ -1,6 +1,8 @@
 //! The section `lookups:`: named questions to other systems, asked for routes that name them.
 //!
-//! Templates and the JSONPath are only taken down here; `rules` compiles them.
+//! Templates and JSONPaths are only taken down here; `rules` compiles them.
+
+mod query;
 
 use std::time::Duration;
 
@@ -51,6 +53,7 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
     let rate = cx.value(r, "rate", RATE, units::rate);
     let retry = retry(r, on_failure, cx);
     let select = cx.text(r, "select");
+    let redact = cx.texts(r, "redact").unwrap_or_default();
     reader.finish(cx.problems);
     let asked = url.as_ref().map(|url| &url.target);
     let auth =
@@ -77,6 +80,7 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
         on_failure,
         retry,
         select,
+        redact,
     })
 }
 
@@ -155,6 +159,11 @@ fn graphql(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Graphql> {
     if let Some((at, _)) = query.as_ref().filter(|(_, query)| query.contains("{{")) {
         let message = format!("`{}` holds a template, but a query is sent as it stands", s.path_of("query"));
         cx.problem(*at, message, "declare a variable in the query and give its template in `variables`");
+    }
+    let written = query.as_ref().and_then(|(at, query)| Some((*at, query::writes(query)?)));
+    if let Some((at, operation)) = written {
+        let message = format!("`{}` holds a {operation}, but lookups only read", s.path_of("query"));
+        cx.problem(at, message, "ask with a `query`; what shall be changed is sent to a destination");
     }
     let variables = variables(s, cx);
     section.finish(cx.problems);

@@ -1,75 +1,34 @@
-//! What a receiver says back, without the credentials it was sent.
+//! What must not be shown of what a receiver says back.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use crate::config::{Destination, Target};
+use crate::outbound::echo::Words;
+use crate::secret::Secret;
 
-use crate::config::{Auth, Destination, Target};
-use crate::secret::{REDACTED, Secret};
-
-use super::target::Place;
-
-/// Words of headers that are shorter may well be no credentials, and would be found everywhere.
-const SHORTEST_WORD: usize = 8;
-/// The same for what is known to be one.
-const SHORTEST_SECRET: usize = 4;
-
-/// The text with every credential of the destination replaced, in whatever way it was written.
-pub(super) fn hidden(text: &str, destination: &Destination) -> String {
-    let mut text = text.to_owned();
-    for word in words(destination) {
-        if text.contains(word.as_str()) {
-            text = text.replace(word.as_str(), REDACTED);
-        }
-    }
-    text
-}
-
-/// The longest first, as one may hold another.
-fn words(destination: &Destination) -> Vec<String> {
-    let headers = destination.headers.iter().map(|(_, secret)| secret.expose());
-    // `Bearer abc`: the credential alone is as secret as the whole value.
-    let parts = headers.flat_map(str::split_whitespace).filter(|word| word.len() >= SHORTEST_WORD);
+/// Every credential of the destination, in whatever way it may be written.
+pub(super) fn words(destination: &Destination) -> Words {
+    let proxy = destination.proxy.as_deref();
+    let mut words = Words::of(&destination.headers, destination.auth.as_ref(), proxy);
     let tokens = destination.sign.scheme.token_header().map(|_| &destination.sign.secrets);
-    let tokens = tokens.into_iter().flatten().chain(destination.secrets.values()).chain(proof(destination));
-    let secrets = tokens.map(Secret::expose).filter(|word| word.len() >= SHORTEST_SECRET);
-    let mut words: Vec<String> = parts.map(str::to_owned).collect();
-    for secret in secrets {
-        words.extend([Place::Text, Place::Json, Place::Url].map(|place| place.written(secret)));
+    let secrets = tokens.into_iter().flatten().chain(destination.secrets.values());
+    secrets.map(Secret::expose).for_each(|secret| words.secret(secret));
+    // Path and query of a URL that is a secret as a whole.
+    if let Target::Fixed(url) = &destination.url
+        && let Some(path) = url.path_and_query().filter(|_| destination.url_secret)
+    {
+        words.literal(path.as_str());
     }
-    words.extend(basic(destination));
-    words.extend(secret_path(destination));
-    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    words.dedup();
     words
-}
-
-/// What proves who sends. The client itself hides the tokens it fetched.
-fn proof(destination: &Destination) -> Option<&Secret> {
-    match destination.auth.as_ref()? {
-        Auth::Basic { password: secret, .. } | Auth::Bearer(secret) => Some(secret),
-        Auth::OAuth2(client) => Some(&client.client_secret),
-    }
-}
-
-/// User and password as they are sent.
-fn basic(destination: &Destination) -> Option<String> {
-    let Some(Auth::Basic { user, password }) = &destination.auth else { return None };
-    Some(BASE64_STANDARD.encode(format!("{user}:{}", password.expose())))
-}
-
-/// Path and query of a URL that is a secret as a whole.
-fn secret_path(destination: &Destination) -> Option<String> {
-    let Target::Fixed(url) = &destination.url else { return None };
-    let path = url.path_and_query()?.as_str();
-    (destination.url_secret && path.len() >= SHORTEST_WORD).then(|| path.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     use super::*;
+    use crate::config::{Auth, Proxy, ProxyKind};
     use crate::egress::tests::fixture;
+    use crate::secret::REDACTED;
     use crate::signature::Scheme;
 
     #[test]
@@ -82,7 +41,7 @@ mod tests {
             destination.sign.secrets = vec![Secret::new("gl-tok")];
         });
         let said = r#"abcdefgh short a"b c a\"b c a%22b%20c gl-tok /services/T0/B0?x=1 fine"#;
-        let hidden = hidden(said, &destination);
+        let hidden = words(&destination).hidden(said);
         assert_eq!(hidden.matches(REDACTED).count(), 6, "{hidden}");
         assert!(hidden.contains(" short ") && hidden.ends_with(" fine"), "{hidden}");
     }
@@ -93,7 +52,23 @@ mod tests {
             let password = Secret::new("open sesame");
             destination.auth = Some(Auth::Basic { user: "ann".to_owned(), password });
         });
-        let hidden = hidden("open sesame YW5uOm9wZW4gc2VzYW1l open%20sesame fine", &destination);
+        let hidden = words(&destination).hidden("open sesame YW5uOm9wZW4gc2VzYW1l open%20sesame fine");
         assert_eq!(hidden, "[redacted] [redacted] [redacted] fine");
+    }
+
+    #[test]
+    fn what_the_proxy_is_told_is_hidden_too() {
+        let destination = fixture::destination("https://a.example/", |destination| {
+            destination.proxy = Some(Arc::new(Proxy {
+                kind: ProxyKind::Http,
+                authority: "proxy.example:3128".parse().unwrap(),
+                credentials: Some(("ann".to_owned(), Secret::new("open sesame"))),
+                no_proxy: Vec::new(),
+                ca: None,
+                resolves: false,
+            }));
+        });
+        let hidden = words(&destination).hidden("open sesame YW5uOm9wZW4gc2VzYW1l open%20sesame ann fine");
+        assert_eq!(hidden, "[redacted] [redacted] [redacted] ann fine");
     }
 }

@@ -26,6 +26,8 @@ use crate::store::Leased;
 
 /// How much of an answer's body is kept.
 pub(super) const EXCERPT: usize = 4 * 1024;
+/// How much more is read, so that a credential is whole where the excerpt ends, and is found.
+pub(super) const BEYOND: usize = 16 * 1024;
 
 /// One attempt, and how long the receiver asked us to stay away.
 #[derive(Debug)]
@@ -100,7 +102,7 @@ fn answered(mut attempt: Attempt, answer: &Answer, destination: &Destination, no
         headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     attempt.status = Some(answer.status);
-    attempt.response_excerpt = excerpt(&answer.body, destination);
+    attempt.response_excerpt = excerpt(answer, destination);
     let location = text(&answer.headers, LOCATION).map(|to| pointed_to(&to, destination));
     match Failure::of_status(answer.status, location.as_deref()) {
         None => Tried { attempt, retry_after: None },
@@ -116,7 +118,7 @@ fn answered(mut attempt: Attempt, answer: &Answer, destination: &Destination, no
 fn pointed_to(location: &str, destination: &Destination) -> String {
     let keeps_secrets = destination.url_secret || !destination.secrets.is_empty();
     match location.parse::<Uri>() {
-        Ok(url) if !keeps_secrets => destination.shown(&url),
+        Ok(url) if !keeps_secrets => echo::words(destination).hidden(&destination.shown(&url)),
         Ok(url) => match (url.scheme_str(), url.authority()) {
             (Some(scheme), Some(authority)) => format!("{scheme}://{}/{REDACTED}", authority.host()),
             _ => REDACTED.to_owned(),
@@ -138,9 +140,10 @@ fn blame(mut attempt: Attempt, failure: Failure) -> Attempt {
 }
 
 /// At most 4 KiB of text, without the credentials that some receivers echo.
-fn excerpt(bytes: &[u8], destination: &Destination) -> Option<String> {
-    let mut text = echo::hidden(&String::from_utf8_lossy(bytes), destination);
-    // Replacement characters are longer than what they replace.
+fn excerpt(answer: &Answer, destination: &Destination) -> Option<String> {
+    let (words, text) = (echo::words(destination), String::from_utf8_lossy(&answer.body));
+    let mut text = if answer.whole { words.hidden(&text) } else { words.hidden_in_cut(&text) };
+    // Only now, as a credential that was cut would not be found.
     let end = (0..=EXCERPT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     text.truncate(end);
     (!text.is_empty()).then_some(text)

@@ -10,6 +10,7 @@ use http::Uri;
 use crate::config::{Destination, Target};
 use crate::model::Delivery;
 use crate::outbound::classify::Unusable;
+use crate::outbound::echo::quoted;
 use crate::percent;
 use crate::secret::{fill, is_marked, masked};
 use crate::template::origin_of;
@@ -106,10 +107,7 @@ impl Place {
         match self {
             Self::Header | Self::Text => secret.to_owned(),
             Self::Url | Self::Form => percent::encode(secret, percent::unreserved),
-            Self::Json => {
-                let quoted = serde_json::Value::from(secret).to_string();
-                quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
-            }
+            Self::Json => quoted(secret),
         }
     }
 }

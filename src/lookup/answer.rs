@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::header::RETRY_AFTER;
 
-use super::miss::{Miss, hidden};
+use super::miss::{Miss, hidden, words};
+use crate::adapter::cover;
 use crate::json::{NonFinite, parse};
 use crate::model::{FailureClass, Json, Timestamp};
 use crate::outbound::client::Answer;
@@ -15,6 +16,8 @@ use crate::schedule;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Good {
     pub value: Arc<Json>,
+    /// The same as the record may show it.
+    pub shown: Arc<Json>,
     pub status: u16,
 }
 
@@ -30,7 +33,8 @@ pub(super) fn judge(lookup: &Lookup, answer: &Answer, now: Timestamp) -> Result<
     let (status, settings) = (answer.status, &lookup.settings);
     // Objects are deleted, and their webhooks come late: nothing was found, and nothing is wrong.
     if matches!(status, 404 | 410) && settings.graphql.is_none() {
-        return Ok(Good { value: Arc::new(Json::Null), status });
+        let value = Arc::new(Json::Null);
+        return Ok(Good { shown: value.clone(), value, status });
     }
     if let Some(miss) = Miss::of_status(status) {
         let asked = answer.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -42,7 +46,17 @@ pub(super) fn judge(lookup: &Lookup, answer: &Answer, now: Timestamp) -> Result<
         Some(path) => path.first(&document).cloned().unwrap_or(Json::Null),
         None => document,
     };
-    Ok(Good { value: Arc::new(value), status })
+    let value = Arc::new(value);
+    Ok(Good { shown: shown(lookup, &value), value, status })
+}
+
+/// A value as the record may show it: without what the lookup redacts, and without the lookup's
+/// credentials, which some servers say back. Takes as long as the value is large.
+pub(super) fn shown(lookup: &Lookup, value: &Arc<Json>) -> Arc<Json> {
+    let mut copy = Json::clone(value);
+    cover(&mut copy, &lookup.redact);
+    words(&lookup.settings).hide_in(&mut copy);
+    if copy == **value { value.clone() } else { Arc::new(copy) }
 }
 
 fn document(lookup: &Lookup, answer: &Answer) -> Result<Json, Miss> {
@@ -60,12 +74,22 @@ fn document(lookup: &Lookup, answer: &Answer) -> Result<Json, Miss> {
         let error = hidden(&error.to_string(), settings);
         Miss::config(format!("the answer is no JSON: {error}; check the lookup's url"))
     })?;
-    match settings.graphql.as_ref().and_then(|_| document.value.get("errors")) {
-        Some(Json::Array(errors)) if !errors.is_empty() => {
-            let message = errors.first().and_then(|error| error.get("message")).and_then(Json::as_str);
-            let message = hidden(message.unwrap_or("it says no more"), settings);
+    match settings.graphql.as_ref().and_then(|_| error(&document.value)) {
+        Some(message) => {
+            let message = hidden(message, settings);
             Err(Miss::config(format!("the query was answered with an error: {message}")))
         }
-        _ => Ok(document.value),
+        None => Ok(document.value),
     }
+}
+
+/// What an answer to a query says is wrong. Errors should be a list, but not every server knows.
+fn error(document: &Json) -> Option<&str> {
+    let first = match document.get("errors")? {
+        Json::Null => return None,
+        Json::Array(errors) => errors.first()?,
+        other => other,
+    };
+    let message = first.get("message").unwrap_or(first);
+    Some(message.as_str().unwrap_or("it says no more"))
 }

@@ -73,7 +73,9 @@ impl Cache {
 
     pub fn put(&self, key: Key, good: Good, now: Timestamp) {
         let Ok(until) = now.checked_add(self.settings.ttl) else { return };
-        let weight = ENTRY + weight(&good.value) as u64;
+        // What is shown is mostly the value itself.
+        let own = !Arc::ptr_eq(&good.value, &good.shown);
+        let weight = ENTRY + (weight(&good.value) + if own { weight(&good.shown) } else { 0 }) as u64;
         self.kept.insert(key, Entry { good, weight, until });
     }
 

@@ -218,6 +218,8 @@ fn same(a: &config::Lookup, b: &config::Lookup) -> bool {
         Some((graphql.query.clone(), variables.collect::<Vec<_>>()))
     };
     let select = |lookup: &config::Lookup| lookup.select.as_ref().map(|(_, path)| path.clone());
+    let redact =
+        |lookup: &config::Lookup| lookup.redact.iter().map(|(_, path)| path.clone()).collect::<Vec<_>>();
     same_url(&a.url, &b.url)
         && query(a) == query(b)
         && a.headers == b.headers
@@ -231,6 +233,7 @@ fn same(a: &config::Lookup, b: &config::Lookup) -> bool {
         && a.in_flight == b.in_flight
         && a.rate == b.rate
         && select(a) == select(b)
+        && redact(a) == redact(b)
 }
 
 fn same_url(a: &Target, b: &Target) -> bool {

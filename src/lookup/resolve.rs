@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::answer::shown;
 use super::miss::Miss;
 use super::{Answered, Lookups, cache};
 use crate::model::{
@@ -104,7 +105,9 @@ async fn find_all(
         while under_way.len() < WIDE {
             let Some(Wanted { event, lookup }) = waiting.next() else { break };
             if let Some(value) = known.get(&*lookup) {
-                gathering.put(event.id, Answered::given(&lookup, value.clone()));
+                let settings = rules.lookups.get(&lookup);
+                let shown = settings.map_or_else(|| value.clone(), |settings| shown(settings, value));
+                gathering.put(event.id, Answered::given(&lookup, value.clone(), shown));
                 continue;
             }
             let Some(lookups) = lookups.cloned() else { continue };
@@ -162,12 +165,12 @@ impl Gathering<'_> {
             _ => answered,
         };
         let next = self.next(&answered);
-        let Answered { looked, value } = answered;
+        let Answered { looked, value, shown } = answered;
         let finding = match value {
-            Ok(value) => Finding { looked, value: Some(value), next },
+            Ok(value) => Finding { looked, value: Some(value), shown, next },
             Err(miss) => {
                 let looked = Looked { class: Some(miss.class), error: Some(miss.error), ..looked };
-                Finding { looked, value: None, next }
+                Finding { looked, value: None, shown, next }
             }
         };
         self.found.insert(event, finding);

@@ -134,7 +134,7 @@ async fn every_way_to_fail_has_its_class_and_says_what_to_do() {
             plain,
             Reply::Status(500, String::new()),
             FailureClass::Http5xx,
-            "the server answered 500; look into",
+            "the system asked answered 500; look into",
         ),
         (
             plain,
@@ -151,6 +151,10 @@ async fn every_way_to_fail_has_its_class_and_says_what_to_do() {
         (plain, Reply::BrokenOff, FailureClass::Timeout, "broke off or came too slowly"),
         (plain, Reply::Hang, FailureClass::Timeout, "no whole answer within 300ms"),
         (graphql, ok(error), FailureClass::Config, "error: no field x with [redacted]"),
+        (graphql, ok(r#"{"errors": "no secret-key-1"}"#), FailureClass::Config, "error: no [redacted]"),
+        (graphql, ok(r#"{"errors": {"message": "not so"}}"#), FailureClass::Config, "error: not so"),
+        (graphql, ok(r#"{"data": {}, "errors": ["bad"]}"#), FailureClass::Config, "error: bad"),
+        (graphql, ok(r#"{"errors": true}"#), FailureClass::Config, "error: it says no more"),
         (
             graphql,
             Reply::Status(404, String::new()),
@@ -168,12 +172,51 @@ async fn every_way_to_fail_has_its_class_and_says_what_to_do() {
 }
 
 #[tokio::test]
+async fn an_error_that_says_credentials_back_is_told_without_them() {
+    let keys = r#"url: "URL/", auth: { basic: { user: ann, password: "open \"sesame" } },
+        graphql: { query: "{ x }" }"#;
+    // YW5u…: the header's value.
+    let error =
+        r#"{"errors": "open \"sesame, open \\\"sesame, open%20%22sesame, YW5uOm9wZW4gInNlc2FtZQ== fine"}"#;
+    let stub = Stub::start(move |_, _| ok(error)).await;
+    let miss = once(&stub, keys).await.value.unwrap_err();
+    assert_eq!(stub.seen()[0].headers["authorization"], "Basic YW5uOm9wZW4gInNlc2FtZQ==");
+    let hidden = "error: [redacted], [redacted], [redacted], [redacted] fine";
+    assert!(miss.error.ends_with(hidden), "{}", miss.error);
+}
+
+#[tokio::test]
+async fn the_record_of_a_value_has_neither_credentials_nor_what_is_redacted() {
+    let answer = r#"{"seen": {"Authorization": "Token abcdefghij"}, "pin": 1.50, "list": [{"k": 1, "n": "a"}, {"k": null}]}"#;
+    let stub = Stub::start(move |_, _| ok(answer)).await;
+    let url = r#"url: "URL/", headers: { Authorization: "Token abcdefghij" }"#;
+    let bench = Bench::new(&stub, &format!(r#"{url}, redact: ["$.pin", "$.list[*].k", "$.none"]"#));
+    for cached in [false, true] {
+        let answered = bench.find("7").await;
+        assert_eq!(answered.looked.cached, cached);
+        assert_eq!(answered.value.unwrap().to_string(), answer.replace(": ", ":").replace(", ", ","));
+        let shown = json!({"seen": {"Authorization": "Token [redacted]"}, "pin": "***",
+            "list": [{"k": "***", "n": "a"}, {"k": null}]});
+        assert_eq!(*answered.shown, shown);
+    }
+    // What was remembered to be shown is not, once there is more to hide.
+    let more = rules_at(&stub, &format!(r#"{url}, redact: ["$.seen", "$.pin", "$.list"]"#));
+    let answered = bench.lookups.find(&more, "x", &event("7")).await;
+    assert_eq!(*answered.shown, json!({"seen": "***", "pin": "***", "list": "***"}));
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_or_may_not_be_reached_is_told() {
     let stub = Stub::start(|_, _| ok("1")).await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let miss = once(&stub, &format!(r#"url: "http://{nobody}/""#)).await.value.unwrap_err();
     assert_eq!(miss.class, FailureClass::Connect);
     assert!(!miss.error.contains("destination") && !miss.error.contains("receiver"), "{}", miss.error);
+
+    // A host keeps its name, whatever it is called.
+    let miss = once(&stub, r#"url: "http://receiver.invalid/""#).await.value.unwrap_err();
+    assert_eq!(miss.class, FailureClass::Dns);
+    assert!(miss.error.contains("receiver.invalid"), "{}", miss.error);
 
     let listed = once(&stub, &format!(r#"url: "http://{{{{ data.host }}}}:{}/""#, stub.address.port())).await;
     assert_eq!(*listed.value.unwrap(), json!(1));

@@ -23,6 +23,7 @@ use self::answer::Granted;
 use super::auth;
 use super::classify::Failure;
 use super::client::{Answer, Way};
+use super::echo::Words;
 use super::exchange::{Bounds, Exchange};
 use super::guard::Guard;
 use super::party::Party;
@@ -30,16 +31,13 @@ use crate::clock::Clock;
 use crate::config::OAuth2;
 use crate::model::Timestamp;
 use crate::percent;
-use crate::secret::{REDACTED, Secret};
+use crate::secret::Secret;
 
 const AGENT: &str = concat!("crossconnect/", env!("CARGO_PKG_VERSION"));
 /// Of the endpoint's answer.
 const LARGEST: usize = 64 * 1024;
 /// A token is not used to its very end: a tenth of its time before, but no longer than this.
 const EARLY: Duration = Duration::from_secs(30);
-
-/// Shorter ones would be found everywhere in an answer.
-const SHORTEST_HIDDEN: usize = 8;
 
 /// The tokens of one way out.
 pub(super) struct Tokens {
@@ -79,9 +77,13 @@ impl Token {
     pub fn hidden_in(&self, mut answer: Answer) -> Answer {
         let value = String::from_utf8_lossy(self.value.as_bytes());
         let token = value.rsplit(' ').next().unwrap_or_default();
+        let mut words = Words::default();
+        // No shorter one: it would be found everywhere, and scripts get what lookups are answered.
+        words.literal(token);
         let text = String::from_utf8_lossy(&answer.body);
-        if token.len() >= SHORTEST_HIDDEN && text.contains(token) {
-            answer.body = text.replace(token, REDACTED).into_bytes();
+        let hidden = if answer.whole { words.hidden(&text) } else { words.hidden_in_cut(&text) };
+        if hidden != text {
+            answer.body = hidden.into_bytes();
         }
         answer
     }

@@ -41,6 +41,8 @@ pub struct Finding {
     pub looked: Looked,
     /// What scripts and templates get; `None`: it failed.
     pub value: Option<Arc<Json>>,
+    /// The value as the record may show it, `null` if there is none.
+    pub shown: Arc<Json>,
     /// When it is made again if it failed, or why it is not.
     pub next: Next,
 }
@@ -63,7 +65,10 @@ impl Default for Found {
 impl Found {
     /// Puts down what was found for an event.
     pub fn insert(&mut self, event: EventId, mut finding: Finding) {
-        finding.looked.value = finding.value.as_ref().map_or(Json::Null, |value| self.recorded(value));
+        finding.looked.value = match finding.value {
+            Some(_) => self.recorded(&finding.shown),
+            None => Json::Null,
+        };
         self.findings.entry(event).or_default().push(finding);
     }
 

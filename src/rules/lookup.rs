@@ -27,21 +27,26 @@ fn one(file: &str, lookup: &config::Lookup, problems: &mut Problems) -> Option<L
     };
     let variables = lookup.graphql.as_ref().map_or(&[][..], |graphql| &graphql.variables);
     let questions = Questions::compile(url, variables, problems);
-    let select = match &lookup.select {
-        Some((at, text)) => Some(select(file, lookup, *at, text, problems)?),
-        None => None,
+    let mut paths = |key: &str, texts: &[(At, String)]| {
+        let what = format!("`lookups.{}.{key}", lookup.name);
+        let paths = texts.iter().map(|(at, text)| path(file, *at, text, &what, problems));
+        // All of them first, so that every mistake is told.
+        paths.collect::<Vec<_>>().into_iter().collect::<Option<Vec<Path>>>()
     };
-    Some(Lookup { settings: Arc::new(lookup.clone()), questions: questions?, select })
+    let select = paths("select` is", lookup.select.as_slice());
+    let redact = paths("redact` holds", &lookup.redact);
+    let (select, redact) = (select?.pop(), redact?);
+    Some(Lookup { settings: Arc::new(lookup.clone()), questions: questions?, select, redact })
 }
 
-fn select(file: &str, lookup: &config::Lookup, at: At, text: &str, problems: &mut Problems) -> Option<Path> {
+fn path(file: &str, at: At, text: &str, what: &str, problems: &mut Problems) -> Option<Path> {
     let why = match Path::parse(text) {
         Ok(path) if text.starts_with('$') => return Some(path),
         Ok(_) => "it must begin with `$`".to_owned(),
         Err(why) => why,
     };
     problems
-        .add(file, Some(at), format!("`lookups.{}.select` is no JSONPath: {why}", lookup.name))
+        .add(file, Some(at), format!("{what} no JSONPath: {why}"))
         .help("write it like `$.results[0]` or `$.data.device` (RFC 9535)");
     None
 }

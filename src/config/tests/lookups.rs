@@ -31,7 +31,13 @@ fn what_is_not_said_is_usual() {
         (5, 5, 1 << 20, 4)
     );
     assert_eq!((x.cache, x.on_failure, x.retry.waits.len()), (Some(Cache::default()), OnFailure::Retry, 9));
-    assert!(x.rate.is_none() && x.graphql.is_none() && x.select.is_none() && x.headers.is_empty());
+    assert!(
+        x.rate.is_none()
+            && x.graphql.is_none()
+            && x.select.is_none()
+            && x.redact.is_empty()
+            && x.headers.is_empty()
+    );
 }
 
 #[test]
@@ -109,6 +115,15 @@ fn mistakes_in_a_lookup_are_told() {
             "url: 'https://a/', graphql: { query: q, variables: { id: [1] } }",
             "`lookups.x.graphql.variables.id` must be a text, a number, or true or false, this is a list",
         ),
+        (
+            "url: 'https://a/', graphql: { query: '{ a } mutation { b }' }",
+            "`lookups.x.graphql.query` holds a mutation, but lookups only read\n  help: ask with a `query`; what shall be changed is sent to a destination",
+        ),
+        (
+            "url: 'https://a/', graphql: { query: 'subscription s { b }' }",
+            "`lookups.x.graphql.query` holds a subscription, but lookups only read\n  help: ask with a `query`; what shall be changed is sent to a destination",
+        ),
+        ("url: 'https://a/', redact: {}", "`lookups.x.redact` must be a list of texts, this is a mapping"),
         ("url: 'https://a/', selct: $", "unknown key `lookups.x.selct`\n  help: did you mean `select`?"),
     ] {
         assert_eq!(lookup(keys), wanted, "{keys}");
@@ -142,7 +157,7 @@ fn templates_paths_and_uses_are_checked_with_the_rest() {
     let text = "
 lookups:
   device: { url: 'https://a/{{ evnt.id }}', select: '$.a[' }
-  site: { url: 'https://a/' }
+  site: { url: 'https://a/', redact: [$.a, '@.c', '$.d['] }
   rack: { url: 'https://a/', select: '@.x', graphql: { query: q, variables: { id: '{{ secrets.x }}' } } }
 destinations:
   a: { url: 'https://a.example/{{ lookup.site.slug }}', sign: none }
@@ -157,6 +172,8 @@ routes:
     let wanted = [
         "config.yaml:3:32: `lookups.device.url` uses the unknown name `evnt`\n  help: did you mean `event`?",
         "`lookups.device.select` is no JSONPath: ",
+        "config.yaml:4:44: `lookups.site.redact` holds no JSONPath: it must begin with `$`\n  help: write it like `$.results[0]` or `$.data.device` (RFC 9535)",
+        "config.yaml:4:51: `lookups.site.redact` holds no JSONPath: ",
         "config.yaml:5:38: `lookups.rack.select` is no JSONPath: it must begin with `$`\n  help: write it like `$.results[0]` or `$.data.device` (RFC 9535)",
         "config.yaml:5:87: `lookups.rack.graphql.variables.id` uses the unknown name `secrets`",
         "config.yaml:7:35: `destinations.a.url` uses `lookup.site`, which the route `r` does not look up\n  help: add it to the route: `lookups: [site]`; where routes differ, ask `{% if lookup.site is defined %}`",

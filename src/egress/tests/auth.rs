@@ -270,3 +270,15 @@ async fn a_token_that_a_receiver_says_back_is_hidden() {
     assert_eq!(attempt.response_excerpt.as_deref(), Some("bad token: [redacted]!"));
     assert!(!format!("{attempt:?}").contains("first-token"));
 }
+
+#[tokio::test]
+async fn a_token_that_is_said_back_in_part_is_hidden() {
+    let token = "t0ken".repeat(20);
+    let granted: &'static str = format!(r#"{{"access_token": "{token}", "token_type": "Bearer"}}"#).leak();
+    let said: &'static str = token.repeat(300).leak();
+    let receiver = Receiver::start(move |_, _| Reply::Status(400, &[], said)).await;
+    let tokens = Receiver::start(move |_, _| Reply::Status(200, &[], granted)).await;
+    let attempt = send_one(destination(&receiver, &tokens, |_| ()), LOOPBACK).await.attempt;
+    let read = (crate::egress::record::EXCERPT + crate::egress::record::BEYOND) / token.len();
+    assert_eq!(attempt.response_excerpt, Some("[redacted]".repeat(read)));
+}

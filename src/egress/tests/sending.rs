@@ -95,6 +95,38 @@ async fn a_redirect_is_a_failure_and_is_not_followed() {
 }
 
 #[tokio::test]
+async fn a_redirect_that_says_credentials_back_is_told_without_them() {
+    let elsewhere = &[("location", "http://a.example/to/hunter2hunter2?x=hunter2hunter2")];
+    let receiver = Receiver::start(move |_, _| Reply::Status(302, elsewhere, "")).await;
+    let destination = fixture::destination(&receiver.url(), |destination| {
+        destination.headers = fixture::headers(&[("x-api-key", "hunter2hunter2")]);
+    });
+    let error = send_one(destination, LOOPBACK).await.attempt.error.unwrap();
+    assert!(error.ends_with("points to http://a.example/to/[redacted]?x=[redacted]"), "{error}");
+}
+
+#[tokio::test]
+async fn a_credential_where_the_excerpt_or_the_answer_is_cut_is_hidden() {
+    let secret = "s3cret".repeat(20);
+    let (across, often) =
+        (format!("{}{secret}{}", "x".repeat(4000), "y".repeat(200_000)), secret.repeat(300));
+    // Of the second the excerpt holds all that is read, down to a secret that is read in part.
+    let read = (super::super::record::EXCERPT + super::super::record::BEYOND) / secret.len();
+    for (said, shown) in [
+        (across, format!("{}[redacted]{}", "x".repeat(4000), "y".repeat(86))),
+        (often, "[redacted]".repeat(read)),
+    ] {
+        let said: &'static str = said.leak();
+        let receiver = Receiver::start(move |_, _| Reply::Status(200, &[], said)).await;
+        let destination = fixture::destination(&receiver.url(), |destination| {
+            destination.headers = fixture::headers(&[("authorization", &format!("Bearer {secret}"))]);
+        });
+        let attempt = send_one(destination, LOOPBACK).await.attempt;
+        assert_eq!(attempt.response_excerpt, Some(shown));
+    }
+}
+
+#[tokio::test]
 async fn retry_after_and_the_answer_are_recorded_without_echoed_credentials() {
     let reply = Reply::Status(429, &[("retry-after", "120")], "slow down, hunter2hunter2");
     let receiver = Receiver::start(move |_, _| reply).await;

@@ -107,7 +107,7 @@ async fn when_the_schedule_is_used_up_the_route_has_failed() {
     assert_eq!(failure.stage, Stage::Lookup);
     assert_eq!(
         failure.message,
-        "lookup rack: the server answered 500; look into the server's own log (gave up after 2 attempts; last: http_5xx 500)"
+        "lookup rack: the system asked answered 500; look into the log of the system asked (gave up after 2 attempts; last: http_5xx 500)"
     );
     assert!(outcome.held.is_empty());
 }

@@ -25,7 +25,8 @@ impl Failure {
         };
         let remedy = match party {
             Party::Receiver => of_receiver(status).to_owned(),
-            _ => of_other(party, status),
+            Party::Asked => of_asked(status).to_owned(),
+            Party::Tokens | Party::Proxy => of_other(party, status),
         };
         Some(Self::new(class, error, remedy))
     }
@@ -45,6 +46,18 @@ fn of_receiver(status: u16) -> &'static str {
         400..=499 => "read the answer below: the receiver does not like this body or its headers",
         502..=504 => "the receiver or a proxy in front of it is down or overloaded",
         _ => "look into the receiver's own log",
+    }
+}
+
+fn of_asked(status: u16) -> &'static str {
+    match status {
+        300..=399 => "redirects are not followed: give the lookup the final url, with its slash at the end",
+        401 | 403 | 407 => "check the lookup's credentials, and what they may read",
+        404 | 405 | 410 => "check the lookup's url",
+        408 | 425 | 429 => "lower the lookup's rate or in_flight, or cache longer",
+        400..=499 => "check the lookup's url and what it asks",
+        502..=504 => "the system asked or a proxy in front of it is down or overloaded",
+        _ => "look into the log of the system asked",
     }
 }
 

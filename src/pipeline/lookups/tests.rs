@@ -66,12 +66,14 @@ fn looked(name: &str) -> Looked {
 }
 
 fn good(name: &str, value: Json) -> Finding {
-    Finding { looked: looked(name), value: Some(Arc::new(value)), next: Next::Again(NOW) }
+    let value = Arc::new(value);
+    Finding { looked: looked(name), shown: value.clone(), value: Some(value), next: Next::Again(NOW) }
 }
 
 fn bad(name: &str, next: Next) -> Finding {
     let (class, error) = (Some(FailureClass::Http5xx), Some("the server answered 503".to_owned()));
-    Finding { looked: Looked { class, error, ..looked(name) }, value: None, next }
+    let looked = Looked { class, error, ..looked(name) };
+    Finding { looked, value: None, shown: Arc::default(), next }
 }
 
 fn later(seconds: u64) -> Next {
@@ -135,8 +137,9 @@ fn what_was_found_reaches_script_and_template_and_the_record() {
     );
     let before = received(&rules);
     let device = json!({"name": "leaf-01.fra1", "active": true});
-    let (outcome, found) =
-        resumed(&rules, &before, vec![good("device", device.clone()), bad("site", later(5))]);
+    let shown = json!({"name": "***", "active": true});
+    let looked_up = Finding { shown: Arc::new(shown.clone()), ..good("device", device) };
+    let (outcome, found) = resumed(&rules, &before, vec![looked_up, bad("site", later(5))]);
     let sent: Vec<_> =
         outcome.deliveries.iter().map(|d| (&*d.route, std::str::from_utf8(&d.body).unwrap())).collect();
     assert_eq!(sent, [("script", r#"{"name":"leaf-01.fra1","site":null}"#), ("template", "leaf-01.fra1")]);
@@ -144,7 +147,7 @@ fn what_was_found_reaches_script_and_template_and_the_record() {
     assert!(outcome.held.is_empty() && found.again(&outcome).is_none());
     let record = &outcome.events[0].lookups;
     assert_eq!(record.iter().map(|looked| &*looked.name).collect::<Vec<_>>(), ["device", "site"]);
-    assert_eq!((&record[0].value, &record[1].value), (&device, &Json::Null));
+    assert_eq!((&record[0].value, &record[1].value), (&shown, &Json::Null));
     assert_eq!(record[1].error.as_deref(), Some("the server answered 503"));
 }
 
