@@ -11,7 +11,7 @@ pub struct Condition {
     pub destination: String,
     /// Nothing is sent there.
     pub paused: Option<Paused>,
-    /// The first failed attempt since the last that succeeded, or since two days without any.
+    /// The first failed attempt since the last that succeeded, or since three days without any.
     pub failing_since: Option<Timestamp>,
     /// It was paused or reported as failing, and no attempt has succeeded since.
     pub troubled_since: Option<Timestamp>,

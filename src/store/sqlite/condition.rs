@@ -83,7 +83,7 @@ fn change(desk: &mut Desk, destination: &str, change: impl FnOnce(&mut State)) -
 
 const HOUR: i64 = 3600 * 1_000_000;
 /// Longer than the waits between attempts: a failure after that has nothing to do with the last.
-const APART: i64 = 48 * HOUR;
+const APART: i64 = 72 * HOUR;
 
 /// An attempt failed.
 pub(super) fn failed(desk: &mut Desk, destination: &str, now: i64) -> Result<(), Fault> {
