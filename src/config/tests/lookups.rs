@@ -109,10 +109,20 @@ fn mistakes_in_a_lookup_are_told() {
             "url: 'https://a/', graphql: { query: q, variables: { id: [1] } }",
             "`lookups.x.graphql.variables.id` must be a text, a number, or true or false, this is a list",
         ),
+        (
+            "url: 'https://a/', timeout: 121s",
+            "`lookups.x.timeout` must be DURATION, this is `121s`\n  help: all lookups of a receipt end after 2m: write less",
+        ),
+        (
+            "url: 'https://a/', cache: { max_bytes: 65535 }",
+            "`lookups.x.cache.max_bytes` must be SIZE, this is `65535`\n  help: a cache has at least 64KiB; write `cache: off` for none",
+        ),
         ("url: 'https://a/', selct: $", "unknown key `lookups.x.selct`\n  help: did you mean `select`?"),
     ] {
+        let wanted = wanted.replace("DURATION", crate::units::DURATION).replace("SIZE", crate::units::SIZE);
         assert_eq!(lookup(keys), wanted, "{keys}");
     }
+    assert_eq!(lookup("url: 'https://a/', timeout: 2m, cache: { max_bytes: 64KiB }"), "");
     let named = messages("lookups: { Device-1: { url: 'https://a/' } }");
     assert_eq!(
         named,
