@@ -7,7 +7,7 @@ mod auth;
 mod destinations;
 mod explain;
 mod steer;
-mod view;
+pub(crate) mod view;
 
 use std::collections::HashMap;
 use std::convert::Infallible;

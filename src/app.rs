@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{self, Config, State};
+use crate::config::{self, Auth, Config, Destination, Lookup, State, Target, Tls};
 use crate::egress::{Egress, Standings};
 use crate::errands::{self, Errands};
 use crate::ingress::{self, Draining};
@@ -220,20 +220,22 @@ fn warn_of(rules: &Rules, now: Timestamp) {
     for source in rules.config.sources.iter().filter(|source| source.open) {
         tracing::warn!(source = source.name, "this source is open: anybody who reaches it may send");
     }
-    for destination in &rules.config.destinations {
-        let name = &destination.name;
-        if !destination.tls.verify {
-            tracing::warn!(destination = name, "{}", config::NOT_VERIFIED);
-        }
-        let plain = destination.url.origin().is_some_and(|url| url.scheme_str() == Some("http"));
-        if plain && destination.auth.is_some() {
-            tracing::warn!(destination = name, "its auth leaves unencrypted, as its url is http");
-        }
+    for Destination { name, tls, url, auth, .. } in &rules.config.destinations {
+        risks(tls, url, auth.as_ref()).for_each(|risk| tracing::warn!(destination = name, "{risk}"));
     }
-    for lookup in rules.config.lookups.iter().filter(|lookup| !lookup.tls.verify) {
-        tracing::warn!(lookup = lookup.name, "TLS certificates of this lookup's server are not verified");
+    for Lookup { name, tls, url, auth, .. } in &rules.config.lookups {
+        risks(tls, url, auth.as_ref()).for_each(|risk| tracing::warn!(lookup = name, "{risk}"));
     }
 }
+
+/// What may go wrong on the way to a destination or to the server of a lookup.
+fn risks(tls: &Tls, url: &Target, auth: Option<&Auth>) -> impl Iterator<Item = &'static str> {
+    let plain = url.origin().is_some_and(|url| url.scheme_str() == Some("http"));
+    let unverified = (!tls.verify).then_some(config::NOT_VERIFIED);
+    unverified.into_iter().chain((plain && auth.is_some()).then_some(UNENCRYPTED))
+}
+
+const UNENCRYPTED: &str = "its auth leaves unencrypted, as its url is http";
 
 fn operators(
     ingress: ingress::Shared,
@@ -315,5 +317,28 @@ async fn purge(
             () = stop.cancelled() => return,
             () = clock.sleep_until(now + PURGE_EVERY) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookup_is_warned_of_as_a_destination_is() {
+        let ways = "  plain: { url: 'http://a.example/', MORE auth: { bearer: t } }\n  \
+                    blind: { url: 'https://a.example/', MORE auth: { bearer: t }, tls: { verify: false } }\n  \
+                    right: { url: 'https://a.example/', MORE auth: { bearer: t } }\n";
+        let text = format!(
+            "lookups:\n{}destinations:\n{}",
+            ways.replace("MORE", ""),
+            ways.replace("MORE", "sign: none,")
+        );
+        let config = Rules::from_text("config.yaml", &text, &|_| None).unwrap().config;
+        let all = config.lookups.iter().map(|it| (&it.tls, &it.url, it.auth.as_ref()));
+        let all = all.chain(config.destinations.iter().map(|it| (&it.tls, &it.url, it.auth.as_ref())));
+        let found: Vec<Vec<_>> = all.map(|(tls, url, auth)| risks(tls, url, auth).collect()).collect();
+        let wanted = [vec![UNENCRYPTED], vec![config::NOT_VERIFIED], vec![]];
+        assert_eq!(found, [wanted.clone(), wanted].concat());
     }
 }

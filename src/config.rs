@@ -18,6 +18,7 @@ mod lookup;
 mod loop_guard;
 mod name;
 mod no_op;
+mod own_events;
 mod preset;
 mod proxy;
 mod read;
@@ -51,6 +52,7 @@ use crate::signature::{Scheme, Signer};
 use crate::template::Text;
 use crate::yaml::{At, Node};
 
+pub use self::lookup::LONGEST as LONGEST_LOOKUP;
 pub use self::proxy::Bypass;
 pub use self::tls::NOT_VERIFIED;
 pub use crate::rate::Rate;

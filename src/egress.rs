@@ -70,9 +70,6 @@ struct Plan {
 /// of one attempt comes out.
 fn stack(plan: &Plan, health: &Health, clock: &Arc<dyn Clock>) -> Stack {
     let Plan { destination, guard, pool } = plan;
-    if !destination.tls.verify {
-        warn!(destination = destination.name, "tls.verify is off: whoever answers there is believed");
-    }
     let bucket = destination.rate.map(|rate| Through(Bucket::new(rate, clock.clone())));
     let (recorded, signed) = (destination.clone(), destination.clone());
     let (record_clock, sign_clock, guard) = (clock.clone(), clock.clone(), guard.clone());

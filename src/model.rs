@@ -15,7 +15,7 @@ mod standing;
 
 pub use batch::{Batch, By, Gathered, Member, Sealed, Window};
 pub use delivery::{Attempt, Delivery, DeliveryState, FailureClass, Final};
-pub use event::{Actor, Change, Event, OWN_SOURCE, Object};
+pub use event::{Actor, Change, Event, OWN_SOURCE, Object, own_type};
 pub use id::{BatchId, DeliveryId, EventId, ParseIdError, ReceiptId};
 pub use lineage::Lineage;
 pub use lookup::Looked;

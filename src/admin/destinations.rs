@@ -66,7 +66,10 @@ impl Known {
         shown["reason"] = json!(reason);
         shown["failing_since"] = json!(self.condition.failing_since);
         let standing = self.standing.as_ref();
-        shown["breaker"] = json!(standing.and_then(|standing| standing.breaker.as_ref()));
+        let circuit = json!(standing.and_then(|standing| standing.breaker.as_ref()));
+        if let (Value::Object(breaker), Value::Object(circuit)) = (&mut shown["breaker"], circuit) {
+            breaker.extend(circuit);
+        }
         shown["allowed"] = json!(standing.map(|standing| standing.allowed));
         shown["gap_ms"] = json!(standing.map(|standing| standing.gap_ms));
         shown["not_before"] = json!(standing.and_then(|standing| standing.not_before));

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -95,10 +96,28 @@ pub fn route(route: &config::Route) -> Value {
         "name": route.name,
         "from": texts(&route.from),
         "when": route.when.as_ref().map(crate::yaml::Node::to_json),
+        "active": route.active,
         "lookups": texts(&route.lookups),
         "script": route.script.as_ref().map(|(_, file)| file),
+        "coalesce": route.coalesce.map(coalesce),
+        "no_op": if route.no_op.is_some() { "drop" } else { "keep" },
+        "ignore": route.no_op.as_ref().map(|no_op| no_op.ignore.as_slice()).unwrap_or_default(),
         "to": texts(&route.to),
     })
+}
+
+fn coalesce(config::Coalesce { at: _, by, window }: config::Coalesce) -> Value {
+    json!({
+        "by": by,
+        "quiet_ms": millis(window.quiet),
+        "max_wait_ms": millis(window.max_wait),
+        "max_events": window.max_events,
+        "max_bytes": window.max_bytes,
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 pub fn destination(destination: &config::Destination, pending: u64) -> Value {
@@ -108,11 +127,25 @@ pub fn destination(destination: &config::Destination, pending: u64) -> Value {
         "method": destination.method.as_str(),
         "sign": destination.sign.scheme.name(),
         "ordered": destination.ordered,
+        "on_newer": if destination.supersede { "supersede" } else { "wait" },
         "in_flight": destination.in_flight,
+        "retry_ms": destination.retry.waits.iter().copied().map(millis).collect::<Vec<_>>(),
+        "breaker": destination.breaker.map(|breaker| json!({ "settings": settings(breaker) })),
+        "pause_after_ms": destination.pause_after.map(millis),
         "tls": tls(&destination.tls),
         "proxy": destination.proxy.as_ref().map(ToString::to_string),
         "auth": destination.auth.as_ref().map(config::Auth::name),
         "pending": pending,
+    })
+}
+
+/// When the breaker opens and for how long; its state is told beside it.
+fn settings(breaker: config::Breaker) -> Value {
+    json!({
+        "failures": breaker.failures,
+        "of": breaker.of,
+        "within_ms": millis(breaker.within),
+        "open_ms": millis(breaker.open),
     })
 }
 
@@ -150,5 +183,41 @@ pub fn gauge(text: &mut String, name: &str, help: &str, label: &str, samples: &[
     for (value, count) in samples {
         let value = value.replace('\\', "\\\\").replace('"', "\\\"");
         let _ = writeln!(text, "crossconnect_{name}{{{label}=\"{value}\"}} {count}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rules;
+
+    #[test]
+    fn what_decides_about_an_event_is_shown_with_its_route_and_destination() {
+        let text = "destinations:\n  tool:\n    { url: 'https://a.example/', sign: none, on_newer: supersede, retry: [5s, 1m], \
+                    pause_after: 2d, breaker: { failures: 50%, of: 4, within: 1m, open: 10s } }\n  \
+                    plain: { url: 'https://a.example/', sign: none, breaker: off, pause_after: off }\n\
+                    lookups: { device: { url: 'https://a.example/' } }\n\
+                    routes:\n  - { name: a, active: false, lookups: [device], coalesce: { by: kind, quiet: 1s }, no_op: drop, \
+                    ignore: [seen], to: [tool] }\n  - { name: b, to: [tool] }\n";
+        let config = Rules::from_text("config.yaml", text, &|_| None).unwrap().config;
+        let part = |shown: Value, names: &[&str]| -> Value {
+            names.iter().map(|name| shown[name].clone()).collect()
+        };
+        let of_route = ["active", "lookups", "coalesce", "no_op", "ignore"];
+        let window = json!({"by": "kind", "quiet_ms": 1000, "max_wait_ms": 30_000, "max_events": 500, "max_bytes": 8 << 20});
+        assert_eq!(
+            part(route(&config.routes[0]), &of_route),
+            json!([false, ["device"], window, "drop", ["seen"]])
+        );
+        assert_eq!(part(route(&config.routes[1]), &of_route), json!([true, [], null, "keep", []]));
+        let of_destination = ["on_newer", "retry_ms", "pause_after_ms", "breaker"];
+        let breaker = json!({"settings": {"failures": 0.5, "of": 4, "within_ms": 60_000, "open_ms": 10_000}});
+        let shown = destination(&config.destinations[0], 0);
+        assert_eq!(part(shown, &of_destination), json!(["supersede", [5000, 60_000], 172_800_000, breaker]));
+        let shown = destination(&config.destinations[1], 0);
+        assert_eq!(
+            (&shown["on_newer"], &shown["breaker"], &shown["pause_after_ms"]),
+            (&json!("wait"), &json!(null), &json!(null))
+        );
     }
 }

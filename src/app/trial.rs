@@ -29,11 +29,7 @@ pub async fn run(
     lookups: &Lookups,
     now: Timestamp,
 ) -> Result<Value, String> {
-    let is_none = |name: &&String| !rules.lookups.contains_key(name.as_str());
-    if let Some(name) = request.lookups.keys().find(is_none) {
-        let known: Vec<&str> = rules.config.lookups.iter().map(|lookup| lookup.name.as_str()).collect();
-        return Err(format!("there is no lookup `{name}`; {}", crate::yaml::nearest(name, &known)));
-    }
+    check_names(rules, &request.source, request.lookups.keys().map(String::as_str))?;
     let (ask, given) = (request.ask, request.lookups.clone());
     let by = rules.clone();
     let crossed = tokio::task::spawn_blocking(move || cross(&by, &request, now));
@@ -51,6 +47,31 @@ pub async fn run(
     Ok(shown(rules, &verified, &receipt, &outcome, now))
 }
 
+/// Whether a request names what is there.
+///
+/// # Errors
+///
+/// There is no such source, or no such lookup.
+pub fn check_names<'n>(
+    rules: &Rules,
+    source: &str,
+    mut lookups: impl Iterator<Item = &'n str>,
+) -> Result<(), String> {
+    source_of(rules, source)?;
+    if let Some(name) = lookups.find(|name| !rules.lookups.contains_key(*name)) {
+        let known: Vec<&str> = rules.config.lookups.iter().map(|lookup| lookup.name.as_str()).collect();
+        return Err(format!("there is no lookup `{name}`; {}", crate::yaml::nearest(name, &known)));
+    }
+    Ok(())
+}
+
+fn source_of<'r>(rules: &'r Rules, name: &str) -> Result<&'r Arc<Source>, String> {
+    rules.sources.get(name).ok_or_else(|| {
+        let names: Vec<&str> = rules.config.sources.iter().map(|source| source.name.as_str()).collect();
+        format!("there is no source `{name}`; {}", crate::yaml::nearest(name, &names))
+    })
+}
+
 fn waits(outcome: &Outcome) -> bool {
     let mut verdicts = outcome.events.iter().flat_map(|processed| &processed.routes);
     verdicts.any(|verdict| matches!(verdict.decision, Decision::Deferred { .. }))
@@ -64,10 +85,7 @@ struct Crossed {
 }
 
 fn cross(rules: &Rules, request: &Try, now: Timestamp) -> Result<Crossed, String> {
-    let source = rules.sources.get(request.source.as_str()).ok_or_else(|| {
-        let names: Vec<&str> = rules.config.sources.iter().map(|source| source.name.as_str()).collect();
-        format!("there is no source `{}`; {}", request.source, crate::yaml::nearest(&request.source, &names))
-    })?;
+    let source = source_of(rules, &request.source)?;
     let id = ReceiptId::new(now);
     let mut headers = map(&request.headers)?;
     if request.sign {

@@ -84,18 +84,15 @@ fn list(answer: &Json, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = Table::new(&["DESTINATION", "PENDING", "STATE", "SINCE", "REASON", "WARNING"]);
     for item in verdict::items(answer, "items") {
         let mut row = ["name", "pending", "state", "since", "reason"].map(|name| field(item, name)).to_vec();
-        row.push(warning(item).to_owned());
+        row.push(warning(item));
         table.row(row);
     }
     table.print(out)?;
     Ok(())
 }
 
-fn warning(item: &Json) -> &'static str {
-    match item.get("tls_verify") {
-        Some(Json::Bool(false)) => "tls.verify is off",
-        _ => "-",
-    }
+fn warning(item: &Json) -> String {
+    field(item.get("tls").unwrap_or(&Json::Null), "warning")
 }
 
 /// Does the same to each; one that fails does not keep the others from it.
@@ -143,14 +140,33 @@ fn said(result: &Json, verb: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::view;
+    use crate::config::NOT_VERIFIED;
+    use crate::rules::Rules;
 
     #[test]
     fn a_list_tells_how_each_one_is_and_what_to_mind() {
-        let answer = json!({"items": [
-            {"name": "awx", "pending": 7, "state": "paused", "since": "2026-11-22T08:00:00Z",
-             "reason": "the receiver answered 410 Gone", "tls_verify": true},
-            {"name": "lab", "pending": 0, "state": "ok", "since": null, "reason": null, "tls_verify": false},
-        ]});
+        let text = "destinations:\n  awx: { url: 'https://a.example/', sign: none }\n  \
+                    lab: { url: 'https://b.example/', sign: none, tls: { verify: false } }\n";
+        let rules = Rules::from_text("config.yaml", text, &|_| None).unwrap();
+        let gone = "the receiver answered 410 Gone";
+        let items: Vec<Json> = rules
+            .config
+            .destinations
+            .iter()
+            .zip([
+                (7, json!("paused"), json!("2026-11-22T08:00:00Z"), json!(gone)),
+                (0, json!("ok"), json!(null), json!(null)),
+            ])
+            .map(|(destination, (pending, state, since, reason))| {
+                let mut item = view::destination(destination, pending);
+                item["state"] = state;
+                item["since"] = since;
+                item["reason"] = reason;
+                item
+            })
+            .collect();
+        let answer = json!({ "items": items });
         let mut out = Vec::new();
         list(&answer, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
@@ -158,9 +174,8 @@ mod tests {
         let cells = |line: usize| -> Vec<&str> {
             lines[line].iter().map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect()
         };
-        let gone = "the receiver answered 410 Gone";
         assert_eq!(cells(1), ["awx", "7", "paused", "2026-11-22T08:00:00Z", gone, "-"]);
-        assert_eq!(cells(2), ["lab", "0", "ok", "-", "-", "tls.verify is off"]);
+        assert_eq!(cells(2), ["lab", "0", "ok", "-", "-", NOT_VERIFIED]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use http::Method;
 
 use super::args::{self, Header};
-use super::exit::Exit;
+use super::exit::{Exit, Usage};
 use super::receipts::proof_line;
 use super::terminal::{self, field};
 use super::{ConfigFile, Output, print_json, verdict};
@@ -52,6 +52,8 @@ pub struct Args {
 /// Runs the command; 1 if the request would not be accepted, or not be understood.
 pub async fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let rules = Arc::new(config.load()?);
+    let known = args.lookup.iter().map(|given| named(given)).collect::<Result<Vec<_>, _>>()?;
+    app::trial::check_names(&rules, &args.source, known.iter().map(|(name, _)| *name)).map_err(Usage)?;
     let body = args::input(&args.file)?;
     let headers: Vec<(String, String)> = args
         .header
@@ -65,7 +67,7 @@ pub async fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyho
         body,
         sign: args.sign,
         ask: !args.no_lookups,
-        lookups: args.lookup.iter().map(|given| known(given)).collect::<anyhow::Result<_>>()?,
+        lookups: known.into_iter().map(read).collect::<anyhow::Result<_>>()?,
     };
     let lookups = Lookups::new(Arc::new(SystemClock));
     let trial = app::trial::run(&rules, request, &lookups, SystemClock.now()).await;
@@ -81,8 +83,11 @@ pub async fn run(args: &Args, config: &ConfigFile, out: &mut dyn Write) -> anyho
 }
 
 /// `NAME=FILE`.
-fn known(given: &str) -> anyhow::Result<(String, Arc<Json>)> {
-    let (name, file) = given.split_once('=').context("expected --lookup NAME=FILE")?;
+fn named(given: &str) -> Result<(&str, &str), Usage> {
+    given.split_once('=').ok_or_else(|| Usage(format!("expected --lookup NAME=FILE, got `{given}`")))
+}
+
+fn read((name, file): (&str, &str)) -> anyhow::Result<(String, Arc<Json>)> {
     let text = args::input(file)?;
     let document = json::parse(&text, NonFinite::Refuse).with_context(|| format!("{file} is no JSON"))?;
     Ok((name.to_owned(), Arc::new(document.value)))

@@ -10,12 +10,16 @@ use super::context::Context;
 use super::{Cache, Egress, Graphql, Lookup, OnFailure, auth, headers, proxy, target, tls};
 use crate::schedule::Schedule;
 use crate::template::Text;
-use crate::units::{self, DURATION, RATE, SIZE};
+use crate::units::{self, DURATION, Parsed, RATE, SIZE};
 use crate::yaml::{Key, Node, Reader, Value};
 
 /// What a network needs at most, besides the time the answer takes to be made.
 const CONNECT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// All lookups of a receipt have so long together.
+pub const LONGEST: Duration = Duration::from_secs(120);
+/// A cache that is smaller holds next to nothing.
+const SMALLEST_CACHE: usize = 64 << 10;
 const MAX_BODY: usize = 1024 * 1024;
 const IN_FLIGHT: usize = 4;
 
@@ -45,7 +49,7 @@ pub(super) fn read(key: &Key, node: &Node, egress: &Egress, cx: &mut Context<'_>
     let auth = auth::read(r, &headers, cx);
     let proxy = proxy::read(r, egress.proxy.as_ref(), cx);
     let tls = r.section("tls", cx.problems).map(|section| tls::read(section, cx)).unwrap_or_default();
-    let timeout = cx.value(r, "timeout", DURATION, units::some_time).unwrap_or(TIMEOUT);
+    let timeout = cx.value(r, "timeout", DURATION, timeout_of).unwrap_or(TIMEOUT);
     let connect_timeout = cx.value(r, "connect_timeout", DURATION, units::some_time).unwrap_or(CONNECT);
     let max_body = cx.value(r, "max_body", SIZE, units::size).unwrap_or(MAX_BODY);
     let cache = cache(r, cx);
@@ -139,10 +143,26 @@ fn cache(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Cache> {
     let Some(mut section) = r.section("cache", cx.problems) else { return Some(usual) };
     let cache = Cache {
         ttl: cx.value(&mut section, "ttl", DURATION, units::some_time).unwrap_or(usual.ttl),
-        max_bytes: cx.value(&mut section, "max_bytes", SIZE, units::size).unwrap_or(usual.max_bytes),
+        max_bytes: cx.value(&mut section, "max_bytes", SIZE, room).unwrap_or(usual.max_bytes),
     };
     section.finish(cx.problems);
     Some(cache)
+}
+
+fn timeout_of(text: &str) -> Parsed<Duration> {
+    match units::some_time(text)? {
+        time if time > LONGEST => Err(Some("all lookups of a receipt end after 2m: write less".to_owned())),
+        time => Ok(time),
+    }
+}
+
+fn room(text: &str) -> Parsed<usize> {
+    match units::size(text)? {
+        bytes if bytes < SMALLEST_CACHE => {
+            Err(Some("a cache has at least 64KiB; write `cache: off` for none".to_owned()))
+        }
+        bytes => Ok(bytes),
+    }
 }
 
 fn graphql(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Graphql> {

@@ -15,7 +15,7 @@ pub use self::bypass::Bypass;
 
 use self::url::Url;
 use super::context::Context;
-use super::{Proxy, ProxyKind};
+use super::{Proxy, ProxyKind, tls};
 use crate::address::{self, Why};
 use crate::secret::Secret;
 use crate::yaml::{At, Node, Reader, Value};
@@ -64,7 +64,7 @@ fn long(mut reader: Reader<'_>, cx: &mut Context<'_>) -> Option<Proxy> {
     let found = cx.text(r, "url").and_then(|(at, text)| Some((at, url(&path, at, &text, cx)?)));
     let (user, password) = (cx.text(r, "user"), cx.text(r, "password"));
     let no_proxy = cx.values(r, "no_proxy", BYPASS, Bypass::parse);
-    let ca = cx.path(r, "ca");
+    let ca = tls::authority(r, cx);
     let resolve = cx.word(r, "resolve", &["local", "proxy"]);
     let own = r.path.clone();
     let proxy = found.map(|(at, url)| {

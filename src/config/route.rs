@@ -3,7 +3,7 @@
 //! `when` is compiled by the room `route`.
 
 use super::context::Context;
-use super::{Route, coalesce, name, no_op};
+use super::{Route, coalesce, name, no_op, own_events};
 use crate::model::{Json, OWN_SOURCE};
 use crate::yaml::{At, Node, Reader, Value, nearest};
 
@@ -62,6 +62,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     let to = to.unwrap_or_default();
     check_to(&r.path_of("to"), &to, names, cx);
     check_from(&r.path_of("from"), &from, names, cx);
+    own_events::check(&path, &from, when.as_ref(), cx);
     check_lookups(&r.path_of("lookups"), &lookups, names, cx);
     let coalesce = coalesce::read(r, cx);
     let no_op = no_op::read(r, cx);

@@ -18,8 +18,12 @@ use crate::problem::Problems;
 pub(super) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("scripts")).unwrap();
-    for file in ["ca.pem", "cert.pem", "key.pem", "scripts/one.rhai"] {
-        std::fs::write(folder.path().join(file), "").unwrap();
+    let made = rcgen::generate_simple_self_signed(["gateway".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for (file, text) in
+        [("ca.pem", &*certificate), ("cert.pem", &certificate), ("key.pem", &key), ("scripts/one.rhai", "")]
+    {
+        std::fs::write(folder.path().join(file), text).unwrap();
     }
     folder
 }

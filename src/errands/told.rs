@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{DeliveryId, EventId, OWN_SOURCE, ReceiptId};
+use crate::model::{DeliveryId, EventId, OWN_SOURCE, ReceiptId, own_type};
 use crate::store::{Notice, Store, StoreError, StoredDelivery, Told};
 
 /// The event of a notice. What it tells of may be deleted by now; then it says less.
@@ -16,21 +16,21 @@ pub(super) async fn event(store: &dyn Store, notice: &Notice) -> Result<Value, S
             let to = data["destination"].as_str().unwrap_or("unknown").to_owned();
             let name = format!("{} to {to}", data["route"].as_str().unwrap_or("unknown"));
             let object = json!({"kind": "delivery", "id": delivery, "name": name});
-            ("delivery.dead", object, format!("destination:{to}"), data)
+            (own_type::DELIVERY_DEAD, object, format!("destination:{to}"), data)
         }
         Told::ReceiptFailed { receipt, reason } => {
             let data = failed(store, *receipt, reason).await?;
             let source = data["source"].as_str().unwrap_or("unknown").to_owned();
             let object = json!({"kind": "receipt", "id": receipt, "name": format!("receipt of {source}")});
-            ("receipt.failed", object, format!("source:{source}"), data)
+            (own_type::RECEIPT_FAILED, object, format!("source:{source}"), data)
         }
         Told::DestinationPaused { destination: name, reason } => {
             let data = json!({"destination": name, "reason": reason, "pending": pending(store, name).await?});
-            ("destination.paused", destination(name), format!("destination:{name}"), data)
+            (own_type::DESTINATION_PAUSED, destination(name), format!("destination:{name}"), data)
         }
         Told::DestinationFailing { destination: name, reason } => {
             let data = json!({"destination": name, "reason": reason, "pending": pending(store, name).await?});
-            ("destination.failing", destination(name), format!("destination:{name}"), data)
+            (own_type::DESTINATION_FAILING, destination(name), format!("destination:{name}"), data)
         }
         Told::DestinationRecovered { destination: name, since } => {
             let data = json!({
@@ -38,11 +38,11 @@ pub(super) async fn event(store: &dyn Store, notice: &Notice) -> Result<Value, S
                 "troubled_since": since,
                 "pending": pending(store, name).await?,
             });
-            ("destination.recovered", destination(name), format!("destination:{name}"), data)
+            (own_type::DESTINATION_RECOVERED, destination(name), format!("destination:{name}"), data)
         }
     };
     Ok(json!({
-        "type": format!("crossconnect.{what}"),
+        "type": what,
         "timestamp": notice.at,
         "object": object,
         "actor": OWN_SOURCE,

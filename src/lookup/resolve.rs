@@ -20,7 +20,7 @@ use crate::store::StoredReceipt;
 
 /// No receipt takes longer; what was not found by then has failed, and is tried again. Whoever
 /// leases a receipt leases it for longer than this.
-pub const LONGEST: Duration = Duration::from_secs(120);
+pub const LONGEST: Duration = crate::config::LONGEST_LOOKUP;
 /// Questions under way for one receipt.
 const WIDE: usize = 16;
 /// Bytes that all answers for one receipt may hold together.

@@ -9,6 +9,20 @@ use super::{EventId, Json, Timestamp};
 /// The source of the gateway's own events; no configured one has this name.
 pub const OWN_SOURCE: &str = "crossconnect";
 
+/// The types of the gateway's own events.
+pub mod own_type {
+    pub const DELIVERY_DEAD: &str = "crossconnect.delivery.dead";
+    pub const RECEIPT_FAILED: &str = "crossconnect.receipt.failed";
+    pub const DESTINATION_PAUSED: &str = "crossconnect.destination.paused";
+    pub const DESTINATION_FAILING: &str = "crossconnect.destination.failing";
+    pub const DESTINATION_RECOVERED: &str = "crossconnect.destination.recovered";
+
+    pub const ALL: [&str; 5] =
+        [DELIVERY_DEAD, RECEIPT_FAILED, DESTINATION_PAUSED, DESTINATION_FAILING, DESTINATION_RECOVERED];
+    /// What they begin with, and no other does.
+    pub const PREFIX: &str = "crossconnect.";
+}
+
 /// What scripts get, the admin API shows and format `event` sends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

@@ -8,7 +8,7 @@ use super::revision::Revision;
 use super::{Outlet, Route, batch, lookup};
 use crate::config::{self, Config};
 use crate::glob::Glob;
-use crate::model::{Json, OWN_SOURCE};
+use crate::model::{Json, OWN_SOURCE, own_type};
 use crate::problem::Problems;
 use crate::route::Match;
 use crate::script::Script;
@@ -57,7 +57,7 @@ pub(super) fn compile(
 fn takes_own(route: &config::Route) -> bool {
     let named = route.from.iter().any(|(_, name)| name == OWN_SOURCE);
     let types = route.when.as_ref().and_then(|when| when.get("type")).map(Node::to_json);
-    let of_own = |kind: &Json| kind.as_str().is_some_and(|kind| kind.starts_with("crossconnect."));
+    let of_own = |kind: &Json| kind.as_str().is_some_and(|kind| kind.starts_with(own_type::PREFIX));
     named
         || match &types {
             Some(Json::Array(types)) => types.iter().any(of_own),

@@ -77,6 +77,15 @@ fn try_shows_the_request_that_would_leave() {
     assert_eq!(trial["requests"][0]["url"], "http://127.0.0.1:9/x");
     assert_eq!(trial["verified"]["scheme"], "standard-webhooks");
     assert!(!text(&output.stdout).contains("s3cret"));
+    let wrong: [&[&str]; 3] = [
+        &["--source", "nope"],
+        &["--source", "lab", "--lookup", "nope"],
+        &["--source", "lab", "--lookup", "nope=body.json"],
+    ];
+    for more in wrong {
+        let output = crossconnect(dir.path(), &[&["try", "--file", "body.json"], more].concat());
+        assert_eq!(output.status.code(), Some(2), "{more:?}: {}", text(&output.stderr));
+    }
 }
 
 #[test]

@@ -318,6 +318,30 @@ fn routes_refer_to_what_is_there() {
 }
 
 #[test]
+fn what_the_gateway_never_tells_is_not_waited_for() {
+    let told = |more: &str| route(&format!("name: r, to: awx, {more}"));
+    assert_eq!(
+        told("when: { type: [crossconnect.delivery.daed] }"),
+        "`routes[0].when.type` wants `crossconnect.delivery.daed`, which the gateway never tells\n  \
+         help: did you mean `crossconnect.delivery.dead`?"
+    );
+    assert_eq!(
+        told("from: netbox-prod, when: { type: crossconnect.receipt.failed }"),
+        "`routes[0]` takes nothing: its `from` leaves out the source of the types it wants\n  \
+         help: write `from: crossconnect`, or remove `from`"
+    );
+    for right in [
+        "when: { type: [crossconnect.*, '!crossconnect.other'] }",
+        "when: { type: crossconnect.destination.* }",
+        "from: [crossconnect], when: { type: crossconnect.delivery.dead }",
+        "from: ['!netbox-prod'], when: { type: crossconnect.delivery.dead }",
+        "from: netbox-prod, when: { type: [crossconnect.delivery.dead, netbox.*] }",
+    ] {
+        assert_eq!(told(right), "", "{right}");
+    }
+}
+
+#[test]
 fn what_leaves_together() {
     let coalesce = |said: &str| route(&format!("name: r, to: awx, coalesce: {said}"));
     let known = "known here: correlation, object, kind, branch, key";
@@ -463,6 +487,14 @@ fn loops_and_updates_that_changed_nothing() {
     let ignored = "`routes[0].ignore` ignores nothing without `no_op: drop`\n  help: add `no_op: drop`, or remove `ignore`";
     assert!(route("name: r, to: awx, ignore: [last_seen]").contains(ignored));
     assert!(route("name: r, to: awx, no_op: keep, ignore: last_seen").contains(ignored));
+    for field in ["!seen", "$.seen", ".seen", "a..b", "seen."] {
+        let told = route(&format!("name: r, to: awx, no_op: drop, ignore: [ok, '{field}']"));
+        assert!(
+            told.starts_with(&format!("`{field}` in `routes[0].ignore` names no field\n  help: ")),
+            "{told}"
+        );
+    }
+    assert_eq!(route("name: r, to: awx, no_op: drop, ignore: [seen, custom_fields.*, '*_at']"), "");
     assert!(route("name: r, to: awx, no_op: dorp").contains("did you mean `drop`?"));
     assert!(
         destination("sign: none, headers: { Crossconnect-Hops: 1 }").contains("is set by the gateway itself")

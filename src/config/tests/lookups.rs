@@ -124,10 +124,19 @@ fn mistakes_in_a_lookup_are_told() {
             "`lookups.x.graphql.query` holds a subscription, but lookups only read\n  help: ask with a `query`; what shall be changed is sent to a destination",
         ),
         ("url: 'https://a/', redact: {}", "`lookups.x.redact` must be a list of texts, this is a mapping"),
+            "url: 'https://a/', timeout: 121s",
+            "`lookups.x.timeout` must be DURATION, this is `121s`\n  help: all lookups of a receipt end after 2m: write less",
+        ),
+        (
+            "url: 'https://a/', cache: { max_bytes: 65535 }",
+            "`lookups.x.cache.max_bytes` must be SIZE, this is `65535`\n  help: a cache has at least 64KiB; write `cache: off` for none",
+        ),
         ("url: 'https://a/', selct: $", "unknown key `lookups.x.selct`\n  help: did you mean `select`?"),
     ] {
+        let wanted = wanted.replace("DURATION", crate::units::DURATION).replace("SIZE", crate::units::SIZE);
         assert_eq!(lookup(keys), wanted, "{keys}");
     }
+    assert_eq!(lookup("url: 'https://a/', timeout: 2m, cache: { max_bytes: 64KiB }"), "");
     let named = messages("lookups: { Device-1: { url: 'https://a/' } }");
     assert_eq!(
         named,

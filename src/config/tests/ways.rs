@@ -191,6 +191,47 @@ fn a_proof_does_not_cross_the_public_network_unencrypted() {
 }
 
 #[test]
+fn certificate_files_are_read_beforehand() {
+    let folder = folder();
+    let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
+    for (file, text) in [("empty.pem", ""), ("other.pem", &*other)] {
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    let of = |text: &str| {
+        let mut problems = Problems::default();
+        read_from(&folder, text, &mut problems);
+        problems.into_sorted().into_iter().map(|problem| problem.message).collect::<Vec<_>>()
+    };
+    let none = "cannot be used: the file holds no";
+    for (tls, wanted) in [
+        ("ca: ca.pem, client_cert: cert.pem, client_key: key.pem", vec![]),
+        ("ca: empty.pem", vec![format!("`D.tls.ca` {none} certificate in PEM")]),
+        ("ca: key.pem", vec![format!("`D.tls.ca` {none} certificate in PEM")]),
+        (
+            "client_cert: key.pem, client_key: cert.pem",
+            vec![
+                format!("`D.tls.client_cert` {none} certificate in PEM"),
+                format!("`D.tls.client_key` {none} private key in PEM"),
+            ],
+        ),
+        (
+            "client_cert: cert.pem, client_key: other.pem",
+            vec!["`D.tls.client_key` cannot be used: keys may not be consistent: KeyMismatch".to_owned()],
+        ),
+        ("verify: false, ca: ca.pem", vec!["`D.tls.ca` is ignored, as nothing is verified".to_owned()]),
+    ] {
+        for (section, more) in [("destinations", "sign: none,"), ("lookups", "")] {
+            let text = format!("{section}:\n  a: {{ url: 'https://a.example/', {more} tls: {{ {tls} }} }}\n");
+            let wanted: Vec<_> =
+                wanted.iter().map(|text| text.replace("D", &format!("{section}.a"))).collect();
+            assert_eq!(of(&text), wanted, "{text}");
+        }
+    }
+    let proxy = "egress: { proxy: { url: 'https://p.example:3128', ca: empty.pem } }";
+    assert_eq!(of(proxy), [format!("`egress.proxy.ca` {none} certificate in PEM")]);
+}
+
+#[test]
 fn what_counts_for_https_only_is_not_silently_ignored_elsewhere() {
     let folder = folder();
     let of = |url: &str, more: &str| {
