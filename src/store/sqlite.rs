@@ -91,6 +91,9 @@ impl Default for Settings {
     }
 }
 
+/// Reads what was given: rows and tokens.
+type Reading<T> = fn(&Connection, &[(i64, u64)]) -> Result<Vec<T>, StoreError>;
+
 /// How many questions may wait for the reader.
 const QUESTIONS: usize = 128;
 
@@ -163,7 +166,7 @@ impl Sqlite {
         due: Due,
         task: fn(&mut Desk, Asked) -> Result<Given, Fault>,
         give_back: fn(Given, &mut Desk),
-        read: fn(&Connection, &[(i64, u64)]) -> Result<Vec<T>, StoreError>,
+        read: Reading<T>,
     ) -> Result<(Vec<T>, Option<Timestamp>), StoreError> {
         let asked = due.into();
         let (work, answer) = Work::new(false, move |desk: &mut Desk| task(desk, asked));

@@ -124,6 +124,7 @@ fn mistakes_in_a_lookup_are_told() {
             "`lookups.x.graphql.query` holds a subscription, but lookups only read\n  help: ask with a `query`; what shall be changed is sent to a destination",
         ),
         ("url: 'https://a/', redact: {}", "`lookups.x.redact` must be a list of texts, this is a mapping"),
+        (
             "url: 'https://a/', timeout: 121s",
             "`lookups.x.timeout` must be DURATION, this is `121s`\n  help: all lookups of a receipt end after 2m: write less",
         ),
