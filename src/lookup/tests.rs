@@ -266,15 +266,15 @@ async fn an_answer_holds_for_its_time_and_a_failure_for_none() {
 
 #[tokio::test]
 async fn a_memory_holds_no_more_bytes_than_it_may() {
-    let stub = Stub::start(|_, _| ok(&format!("\"{}\"", "x".repeat(1000)))).await;
-    let bench = Bench::new(&stub, r#"url: "URL/{{ event.object.id }}", cache: { max_bytes: 10000 }"#);
+    let stub = Stub::start(|_, _| ok(&format!("\"{}\"", "x".repeat(6500)))).await;
+    let bench = Bench::new(&stub, r#"url: "URL/{{ event.object.id }}", cache: { max_bytes: 64KiB }"#);
     for id in 0..50 {
         bench.value(&id.to_string()).await;
         let desk = bench.lookups.desk(&bench.rules, "x").unwrap();
-        assert!(desk.remembered() <= 10_000, "{}", desk.remembered());
+        assert!(desk.remembered() <= 65_536, "{}", desk.remembered());
     }
     let desk = bench.lookups.desk(&bench.rules, "x").unwrap();
-    assert!(desk.remembered() > 5_000, "{}", desk.remembered());
+    assert!(desk.remembered() > 32_768, "{}", desk.remembered());
 }
 
 #[tokio::test]
