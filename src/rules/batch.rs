@@ -30,13 +30,6 @@ pub(super) fn check(config: &Config, route: &config::Route, compiled: &Route, pr
             "add a script with `fn batch_key(event) { event.data.site?.slug }`",
         );
     }
-    if let Some(script) = script.filter(|_| coalesce.by != By::Key)
-        && let Some(at) = script.batch_key_at()
-    {
-        let (by, name) = (coalesce.by.name(), &route.name);
-        let message = format!("`batch_key` never runs for the route `{name}`, which gathers by {by}");
-        wrong(&script.file, at, message, "write `coalesce: { by: key }`, or remove `batch_key`");
-    }
     if script.is_some_and(|script| script.transforms_batches()) {
         return;
     }

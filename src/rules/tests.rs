@@ -210,12 +210,6 @@ fn what_no_batch_could_ever_do_is_told_beforehand() {
              help: write `fn transform_batch(events)`, or give the route a script without `transform`".to_owned(),
         ),
         (
-            "",
-            "coalesce: kind, script: scripts/key.rhai",
-            "scripts/key.rhai:1:1: `batch_key` never runs for the route `r`, which gathers by kind\n  \
-             help: write `coalesce: { by: key }`, or remove `batch_key`".to_owned(),
-        ),
-        (
             "format: native",
             "coalesce: kind",
             format!("config.yaml:5:21: `routes[0].to`: the format `native` of `tool` cannot carry a batch\n  {format}"),

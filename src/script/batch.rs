@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::Dynamic;
 
-use super::{At, Script, ScriptError, Verdict, guard, node, seat, verdict, view, view_of};
+use super::{Script, ScriptError, Verdict, guard, node, seat, verdict, view, view_of};
 use crate::model::{Event, Json, Member, Timestamp};
 
 /// What a script said about an event that waits for others.
@@ -20,11 +20,6 @@ impl Script {
     /// Whether the script says by which key events are gathered.
     pub fn keys_events(&self) -> bool {
         self.batch_key.is_some()
-    }
-
-    /// Where it says so.
-    pub fn batch_key_at(&self) -> Option<At> {
-        self.batch_key
     }
 
     /// Whether the script says as what a batch leaves.
