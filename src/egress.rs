@@ -123,8 +123,8 @@ impl Plan {
     /// under the same name, so a destination that names any gets a new stack.
     fn keeps_stack_of(&self, other: &Self) -> bool {
         let (a, b) = (&self.destination, &other.destination);
-        let proxy_file = |d: &Destination| d.proxy.as_ref().is_some_and(|proxy| proxy.ca.is_some());
-        let no_files = |d: &Destination| d.tls.ca.is_none() && d.tls.client.is_none() && !proxy_file(d);
+        let proxy_files = |d: &Destination| d.proxy.as_ref().is_some_and(|proxy| proxy.names_files());
+        let no_files = |d: &Destination| !d.tls.names_files() && !proxy_files(d);
         Arc::ptr_eq(&self.pool, &other.pool)
             && self.guard == other.guard
             && no_files(a)

@@ -19,7 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::lookup::Lookups;
 use crate::model::Timestamp;
 use crate::rules;
@@ -155,8 +155,4 @@ fn next_look(now: Timestamp, due: Option<Timestamp>) -> Timestamp {
         Some(_) => after(now, BREATH),
         None => look,
     }
-}
-
-fn after(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::fmt::rfc2822::DateTimeParser;
 
+use crate::clock::after;
 use crate::model::{FailureClass, Timestamp};
 
 /// However long a receiver asks us to stay away, we come back after this.
@@ -65,7 +66,7 @@ impl Schedule {
         };
         let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
         let wait = scheduled.max(asked);
-        Next::Again(later(now, wait.saturating_add(spread(wait, jitter))))
+        Next::Again(after(now, wait.saturating_add(spread(wait, jitter))))
     }
 }
 
@@ -84,10 +85,6 @@ pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 fn spread(wait: Duration, jitter: f64) -> Duration {
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
     wait.mul_f64(JITTER).min(LONGEST_JITTER).mul_f64(jitter)
-}
-
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 fn gave_up(attempts: u32, class: FailureClass, status: Option<u16>) -> String {

@@ -185,6 +185,11 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
+    /// Whether files belong to it, which may change under the same names.
+    pub fn names_files(&self) -> bool {
+        self.ca.is_some()
+    }
+
     /// Whether requests to this URL leave by the proxy.
     pub fn serves(&self, url: &Uri) -> bool {
         let usual = if url.scheme_str() == Some("https") { 443 } else { 80 };

@@ -23,6 +23,13 @@ pub(super) struct Given {
     for_https: Vec<(String, At, String)>,
 }
 
+impl Tls {
+    /// Whether files belong to it, which may change under the same names.
+    pub fn names_files(&self) -> bool {
+        self.ca.is_some() || self.client.is_some()
+    }
+}
+
 impl Default for Tls {
     fn default() -> Self {
         Self { verify: true, ca: None, client: None, min_version: TlsVersion::default() }

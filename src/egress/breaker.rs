@@ -13,7 +13,7 @@ use super::gate::{Gate, Learn, Waiting};
 use super::record::Tried;
 use super::verdict::Verdict;
 use super::window::{Count, Window};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::config;
 use crate::metrics::Metrics;
 use crate::model::{Attempt, Circuit, CircuitState, Timestamp};
@@ -191,7 +191,7 @@ impl Breaker {
 }
 
 fn later(now: Timestamp, settings: &config::Breaker) -> Timestamp {
-    now.checked_add(settings.open).unwrap_or(Timestamp::MAX)
+    after(now, settings.open)
 }
 
 impl State {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate::{Gate, Learn, Waiting};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::model::Timestamp;
 use crate::rate::{self, Rate};
 
@@ -98,7 +98,7 @@ impl Bucket {
         match self.level().take(self.rate, now) {
             Ok(()) => Ok(Token { bucket: Some(self.clone()) }),
             // A millisecond more, so that nobody wakes a breath too early.
-            Err(wait) => Err(now.checked_add(wait + Duration::from_millis(1)).unwrap_or(Timestamp::MAX)),
+            Err(wait) => Err(after(now, wait + Duration::from_millis(1))),
         }
     }
 }

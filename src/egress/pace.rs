@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use super::gate::{Gate, Learn, Waiting};
 use super::record::Tried;
 use super::verdict::{Verdict, wants_fewer, wants_none};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::model::{Attempt, Timestamp};
 
 const SHORTEST_GAP: Duration = Duration::from_millis(250);
@@ -151,10 +151,6 @@ impl State {
             self.good = 0;
         }
     }
-}
-
-fn after(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 impl Gate for Pace {

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::health::{Health, Standings};
 use super::record::Tried;
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::config::Destination;
 use crate::metrics::Metrics;
 use crate::model::{Attempt, Final, Timestamp};
@@ -104,7 +104,7 @@ impl Context {
     ) -> Result<T, StoreError> {
         let mut pause = Duration::from_millis(50);
         loop {
-            let again = self.clock.now().checked_add(pause).unwrap_or(Timestamp::MAX);
+            let again = after(self.clock.now(), pause);
             match write().await {
                 Err(StoreError::Unavailable(_)) if again < until => self.clock.sleep_until(again).await,
                 other => return other,

@@ -19,6 +19,7 @@ use super::health::Health;
 use super::record::broken;
 use super::settle::{Case, Context, UnderWay};
 use super::{Plan, Stack, stack};
+use crate::clock::after;
 use crate::model::Timestamp;
 use crate::store::Claim;
 
@@ -285,8 +286,4 @@ async fn attempt(context: Context, case: Case, mut turn: Stack) -> Option<Timest
 
 fn back_off(troubles: u32) -> Duration {
     Duration::from_millis(500).saturating_mul(1 << troubles.min(8)).min(LONGEST_BACK_OFF)
-}
-
-fn after(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
-use super::{Context, LEASE, Turn, after, insist};
+use super::{Context, LEASE, Turn, insist};
+use crate::clock::after;
 use crate::model::{Failure, Sealed, Stage};
 use crate::pipeline;
 use crate::store::{Due, LeasedBatch, StoreError};

@@ -7,7 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::{Context, Turn, after, insist};
+use super::{Context, Turn, insist};
+use crate::clock::after;
 use crate::lookup;
 use crate::store::{Due, LeasedReceipt, StoreError};
 

@@ -66,9 +66,8 @@ impl Desk {
         if !same(old, new) {
             return Self::new(lookup, guard, clock);
         }
-        let no_files = |tls: &config::Tls| tls.ca.is_none() && tls.client.is_none();
-        let proxy_files = new.proxy.as_ref().is_some_and(|proxy| proxy.ca.is_some());
-        let keeps = *self.client.guard == guard_of(new, guard) && no_files(&new.tls) && !proxy_files;
+        let files = new.tls.names_files() || new.proxy.as_ref().is_some_and(|proxy| proxy.names_files());
+        let keeps = *self.client.guard == guard_of(new, guard) && !files;
         let client = if keeps { self.client.clone() } else { client(new, guard, clock) };
         Self { lookup, client, state: self.state.clone() }
     }

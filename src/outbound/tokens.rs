@@ -27,7 +27,7 @@ use super::echo::Words;
 use super::exchange::{Bounds, Exchange};
 use super::guard::Guard;
 use super::party::Party;
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::config::OAuth2;
 use crate::model::Timestamp;
 use crate::percent;
@@ -161,7 +161,7 @@ impl Tokens {
         let Granted { token, lasts } = answer::read(&answer, &self.client)?;
         let value = auth::bearer(&token).map_err(|unusable| words(&unusable))?;
         let usable = lasts.saturating_sub(EARLY.min(lasts / 10));
-        let until = at.checked_add(usable).unwrap_or(Timestamp::MAX);
+        let until = after(at, usable);
         Ok(Token { value, kept: false, until, number })
     }
 
