@@ -202,6 +202,7 @@ fn open(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
                 Sqlite::open(path, clock).map_err(|error| Error::State(error.to_string()))?;
             Ok(store)
         }
+        State::Redis(redis) => Err(Error::State(redis.place())),
     }
 }
 

@@ -111,7 +111,84 @@ pub struct Admin {
 /// Where the state lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
+    /// A file of this process alone.
     Sqlite(PathBuf),
+    /// Servers that several gateways share.
+    Redis(Box<Redis>),
+}
+
+/// Redis, or what speaks its protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    pub servers: RedisServers,
+    /// `None`: the server's default user.
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    /// 0 on a cluster.
+    pub database: u32,
+    /// `None`: unencrypted.
+    pub tls: Option<Tls>,
+    /// What all keys begin with.
+    pub prefix: String,
+    /// Into how many slots of a cluster the state is cut. Fixed when it is created.
+    pub partitions: u32,
+    pub durability: Durability,
+    /// Bodies longer than this many bytes are compressed.
+    pub compress_above: usize,
+    /// How full the server's memory may be before nothing new is accepted.
+    pub max_memory: MaxMemory,
+}
+
+impl Redis {
+    /// Which state it is, in one line without secrets: the servers, the database, the prefix.
+    pub fn place(&self) -> String {
+        let list = |servers: &[(String, u16)]| {
+            servers.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(",")
+        };
+        let servers = match &self.servers {
+            RedisServers::One(host, port) => format!("redis://{host}:{port}"),
+            RedisServers::Unix(path) => format!("redis+unix://{}", path.display()),
+            RedisServers::Sentinel { sentinels, master, .. } => {
+                format!("redis+sentinel://{}/{master}", list(sentinels))
+            }
+            RedisServers::Cluster(nodes) => format!("redis+cluster://{}", list(nodes)),
+        };
+        format!("{servers}/{}?prefix={}", self.database, self.prefix)
+    }
+}
+
+/// Where the servers are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisServers {
+    /// Host and port.
+    One(String, u16),
+    Unix(PathBuf),
+    /// Sentinels, and the name under which they watch the master; with what they are logged in at.
+    Sentinel {
+        sentinels: Vec<(String, u16)>,
+        master: String,
+        user: Option<String>,
+        password: Option<Secret>,
+    },
+    /// Some of the cluster's nodes.
+    Cluster(Vec<(String, u16)>),
+}
+
+/// When a write counts as durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// As the server is configured (`appendfsync`).
+    Server,
+    /// When the server has it on disk, whatever it is configured to.
+    Fsync,
+}
+
+/// A bound of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxMemory {
+    /// Of the server's own `maxmemory`; nothing if it has none.
+    Percent(u8),
+    Bytes(u64),
 }
 
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@
 //! kept to the microsecond.
 
 mod condition;
+pub mod redis;
 pub mod sqlite;
 mod waiting;
 

@@ -38,11 +38,17 @@ pub(super) fn read(
     }
 }
 
-/// The same at every start, and different for gateways that differ in machine, address or state.
+/// The same at every start and for gateways that share their state; different for others that differ in
+/// machine, address or state.
 fn own_name(host: &str, ingress: &Ingress, state: &State) -> String {
-    let State::Sqlite(path) = state;
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-    let told = [host.as_bytes(), ingress.listen.to_string().as_bytes(), bytes(&path)].join(&0);
+    let told = match state {
+        State::Sqlite(path) => {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            [host.as_bytes(), ingress.listen.to_string().as_bytes(), bytes(&path)].join(&0)
+        }
+        // Gateways that share their work are one to everybody else.
+        State::Redis(redis) => redis.place().into_bytes(),
+    };
     format!("gw-{}", &hex::encode(Sha256::digest(told))[..10])
 }
 

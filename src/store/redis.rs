@@ -1,0 +1,4 @@
+//! The shared backend: several gateways, one Redis.
+
+mod link;
+mod script;

@@ -1,0 +1,23 @@
+//! The one Lua script, put together from its files.
+
+use std::sync::LazyLock;
+
+use sha1::{Digest, Sha1};
+
+/// A script, and by what servers know it.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) text: String,
+    /// SHA-1 of the text, in hex.
+    pub(super) sha: String,
+}
+
+/// Each file may use what those before it define.
+const FILES: [&str; 1] = [include_str!("lua/base.lua")];
+
+/// What all operations run.
+pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
+    let text = FILES.concat();
+    let sha = hex::encode(Sha1::digest(text.as_bytes()));
+    Script { text, sha }
+});
