@@ -1,7 +1,10 @@
 //! The gateway as a process of its own, to be killed.
 
+use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +12,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+
+use crate::program::Program;
 
 pub type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -18,42 +23,39 @@ pub fn http() -> Http {
 
 /// A running gateway; killed when dropped.
 pub struct Gateway {
-    child: Child,
+    program: Program,
     config: String,
 }
 
 impl Gateway {
     pub fn spawn(config: &Path) -> Self {
         let config = config.to_str().unwrap().to_owned();
-        Self { child: Self::run(&config), config }
+        Self { program: Self::run(&config), config }
     }
 
-    fn run(config: &str) -> Child {
-        Command::new(env!("CARGO_BIN_EXE_crossconnect"))
-            .args(["serve", "--config", config])
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap()
+    fn run(config: &str) -> Program {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crossconnect"));
+        command.args(["serve", "--config", config]).env("RUST_LOG", "error").stdout(Stdio::null());
+        Program::spawn(&mut command, "crossconnect")
     }
 
     pub fn kill_and_restart(&mut self) {
-        // On Unix this is SIGKILL.
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-        self.child = Self::run(&self.config);
+        self.program.kill();
+        self.program = Self::run(&self.config);
     }
 }
 
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
+/// A port of loopback that nobody has. Clients get theirs from a range above (32768 and up on
+/// Linux), so that a server that was killed can come back on it.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap();
+    loop {
+        let port = fastrand::u16(12_000..32_000);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
+            return port;
+        }
+    }
 }
 
 /// Posts once; the status, if an answer came.
