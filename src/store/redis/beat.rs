@@ -96,6 +96,8 @@ impl Tasks {
 /// Rings the bells that other processes pulled, and all of them where something may have been missed.
 async fn listen(desk: Arc<Desk>, stop: CancellationToken) {
     let mut heard = desk.link.listen();
+    // Who waits looks once by itself at the beginning.
+    let mut is_first = true;
     loop {
         let next = tokio::select! {
             () = stop.cancelled() => return,
@@ -106,6 +108,7 @@ async fn listen(desk: Arc<Desk>, stop: CancellationToken) {
                 tokio::time::sleep(MANNERS).await;
                 desk.hear(&published);
             }
+            Ok(Heard::Connected) if std::mem::take(&mut is_first) => {}
             Ok(Heard::Connected) | Err(RecvError::Lagged(_)) => {
                 desk.rounds.forget();
                 desk.bells.ring_all();
@@ -120,11 +123,11 @@ async fn beats(desk: Arc<Desk>, clock: Arc<dyn Clock>, stop: CancellationToken) 
         if let Err(why) = desk.beat(clock.now()).await {
             tracing::debug!(%why, "no sign of life could be given");
         }
-        desk.rounds.forget();
-        desk.bells.ring_all();
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(BEAT) => {}
         }
+        desk.rounds.forget();
+        desk.bells.ring_all();
     }
 }
