@@ -75,6 +75,8 @@ pub struct Config {
     pub retention: Retention,
     pub egress: Egress,
     pub loop_guard: LoopGuard,
+    /// Tells this gateway from others that share its state: machine and address.
+    pub instance: String,
     pub lookups: Vec<Lookup>,
     /// Limits of scripts.
     pub scripts: Limits,

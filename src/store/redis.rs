@@ -12,6 +12,7 @@ mod leased;
 mod link;
 mod pack;
 mod part;
+mod reloads;
 mod rounds;
 mod script;
 
@@ -406,6 +407,16 @@ impl Store for Redis {
 
     async fn purge(&self, _keep: Keep, _now: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    async fn call_for_reload(&self) -> Result<(), StoreError> {
+        let asked = self.ask(0, "reload", self.clock.now(), &Nothing {}).await?;
+        self.desk.reloads.called(answer::read(asked)?);
+        Ok(())
+    }
+
+    fn reloads(&self) -> Arc<Notify> {
+        self.desk.reloads.bell()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ use super::Settings;
 use super::answer::{array, bytes, damaged, items, maybe, read, text};
 use super::link::{Call, Link};
 use super::part::Parts;
+use super::reloads::Reloads;
 use super::rounds::Rounds;
 use crate::model::{OWN_SOURCE, Timestamp};
 use crate::store::Errand;
@@ -36,6 +37,7 @@ pub(super) struct Desk {
     pub(super) parts: Parts,
     pub(super) bells: Bells,
     pub(super) rounds: Rounds,
+    pub(super) reloads: Reloads,
     pub(super) time: Time,
     /// Under which name this gateway leases.
     pub(super) me: String,
@@ -120,6 +122,7 @@ impl Desk {
             parts,
             bells: Bells::default(),
             rounds: Rounds::new(parts.0),
+            reloads: Reloads::default(),
             time,
             me: gateway,
             owes: AtomicBool::new(false),
@@ -212,13 +215,14 @@ impl Desk {
         Ok(())
     }
 
-    /// What a bell says: `d:<destination>` or `e:<errand>`.
+    /// What a bell says: `d:<destination>`, `e:<errand>` or `r:<number of a call to reload>`.
     fn note(&self, rung: &mut Rung, part: u32, bell: &str) {
         match bell.split_once(':') {
             Some(("d", destination)) => {
                 self.rounds.mark(destination, part);
                 rung.destination(destination);
             }
+            Some(("r", number)) => number.parse().into_iter().for_each(|number| self.reloads.learn(number)),
             Some(("e", "batches")) => rung.errand(Errand::Batches),
             Some(("e", "deferred")) => rung.errand(Errand::Deferred),
             Some(("e", "notices")) => rung.errand(Errand::Notices),
