@@ -235,6 +235,9 @@ impl Redis {
 #[async_trait]
 impl Store for Redis {
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
+        if let Some(full) = self.desk.link.is_full() {
+            return Err(StoreError::Unavailable(full));
+        }
         let (draft, now) = (ReceiptDraft::new(receipt)?, receipt.received_at);
         let outcome = OutcomeDraft::new(outcome, None, now)?;
         let mut blobs = Blobs::new(self.compress_above);
