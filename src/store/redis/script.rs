@@ -13,7 +13,7 @@ pub(super) struct Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     include_str!("lua/base.lua"),
     include_str!("lua/loan.lua"),
     include_str!("lua/receipt.lua"),
@@ -23,6 +23,7 @@ const FILES: [&str; 10] = [
     include_str!("lua/claim.lua"),
     include_str!("lua/outcome.lua"),
     include_str!("lua/show.lua"),
+    include_str!("lua/list.lua"),
     include_str!("lua/main.lua"),
 ];
 
