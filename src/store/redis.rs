@@ -5,7 +5,9 @@
 //! `redis/desk.rs` and `redis/lua/base.lua`). Leases are kept in the server's time.
 
 mod answer;
+mod batch;
 mod beat;
+mod became;
 mod desk;
 mod form;
 mod leased;
@@ -277,16 +279,16 @@ impl Store for Redis {
         self.desk.ask(Ask::new(part, "settle", now, &asked).with(blobs.list, 0)).await.map(drop)
     }
 
-    async fn ripe(&self, _due: Due) -> Result<Ripe, StoreError> {
-        Ok(Ripe::default())
+    async fn ripe(&self, due: Due) -> Result<Ripe, StoreError> {
+        batch::ripe(&self.desk, due).await
     }
 
-    async fn seal(&self, _leased: &LeasedBatch, _sealed: &Sealed, _now: Timestamp) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("batches".into()))
+    async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError> {
+        batch::seal(&self.desk, self.compress_above, leased, sealed, now).await
     }
 
-    async fn listen_again(&self, _now: Timestamp) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError> {
+        batch::listen_again(&self.desk, now).await
     }
 
     async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
@@ -320,7 +322,14 @@ impl Store for Redis {
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {
-        Ok(Waiting::default())
+        let mut all = Waiting::default();
+        for part in self.desk.ask_all("waiting", self.clock.now(), &Nothing {}).await? {
+            let [batches, gathered, deferred] = array(part)?;
+            all.batches += answer::read::<u64>(batches)?;
+            all.gathered += answer::read::<u64>(gathered)?;
+            all.deferred += answer::read::<u64>(deferred)?;
+        }
+        Ok(all)
     }
 
     async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
