@@ -11,11 +11,13 @@ mod became;
 mod desk;
 mod form;
 mod leased;
+mod lines;
 mod link;
 mod pack;
 mod part;
 mod rounds;
 mod script;
+mod show;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -156,7 +158,7 @@ impl Redis {
             return Ok(Some(0));
         }
         for part in self.desk.parts.all() {
-            let answer = self.ask(part, op, self.clock.now(), &Id { id: id.to_owned() }).await?;
+            let answer = self.look(part, op, &Id { id: id.to_owned() }).await?;
             if answer::read::<u8>(answer)? == 1 {
                 return Ok(Some(part));
             }
@@ -292,20 +294,7 @@ impl Store for Redis {
     }
 
     async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
-        let mut all = Deferred::default();
-        for part in self.desk.parts.all() {
-            let lease = span(due.lease).max(1);
-            let asked = Lease { limit: due.limit.saturating_sub(all.receipts.len()), lease };
-            let [given, next_due] = array(self.ask(part, "deferred", due.now, &asked).await?)?;
-            for one in items(given)? {
-                let [id, token] = array(one)?;
-                let stored = self.receipt(answer::read(id)?).await?;
-                all.receipts.push(LeasedReceipt { stored, tries: 0, token: answer::read(token)? });
-            }
-            let next_due = maybe(next_due)?.map(instant).transpose()?;
-            all.next_due = [all.next_due, next_due].into_iter().flatten().min();
-        }
-        Ok(all)
+        self.lease_deferred(due).await
     }
 
     async fn resolve(
@@ -322,14 +311,7 @@ impl Store for Redis {
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {
-        let mut all = Waiting::default();
-        for part in self.desk.ask_all("waiting", self.clock.now(), &Nothing {}).await? {
-            let [batches, gathered, deferred] = array(part)?;
-            all.batches += answer::read::<u64>(batches)?;
-            all.gathered += answer::read::<u64>(gathered)?;
-            all.deferred += answer::read::<u64>(deferred)?;
-        }
-        Ok(all)
+        self.count_waiting().await
     }
 
     async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -345,14 +327,14 @@ impl Store for Redis {
     }
 
     async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
-        let answer = self.ask(0, "conditions", self.clock.now(), &Nothing {}).await?;
+        let answer = self.look(0, "conditions", &Nothing {}).await?;
         let mut conditions = items(answer)?.into_iter().map(condition).collect::<Result<Vec<_>, _>>()?;
         conditions.sort_by(|a, b| a.destination.cmp(&b.destination));
         Ok(conditions)
     }
 
     async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
-        let answer = self.ask(0, "notices", self.clock.now(), &Limit { limit }).await?;
+        let answer = self.look(0, "notices", &Limit { limit }).await?;
         items(answer)?.into_iter().map(notice).collect()
     }
 
@@ -390,7 +372,7 @@ impl Store for Redis {
     }
 
     async fn receipt(&self, id: ReceiptId) -> Result<StoredReceipt, StoreError> {
-        Err(StoreError::NotFound(id.to_string()))
+        self.show_receipt(id).await
     }
 
     async fn deliveries(
@@ -402,15 +384,15 @@ impl Store for Redis {
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<StoredDelivery, StoreError> {
-        Err(StoreError::NotFound(id.to_string()))
+        self.show_delivery(id).await
     }
 
     async fn ledger(&self) -> Result<Ledger, StoreError> {
-        Ok(Ledger::default())
+        self.show_ledger().await
     }
 
     async fn pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        Ok(Vec::new())
+        self.show_pending().await
     }
 
     async fn purge(&self, _keep: Keep, _now: Timestamp) -> Result<u64, StoreError> {

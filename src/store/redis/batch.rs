@@ -7,6 +7,7 @@ use bytes::Bytes;
 use redis::Value;
 use serde::{Deserialize, Serialize};
 
+use super::Id;
 use super::answer::{Row, array, bytes, damaged, instant, items, maybe, parse, read, text};
 use super::desk::{Ask, BATCHES, Desk};
 use super::form::{Blobs, DeliveryForm};
@@ -163,7 +164,7 @@ async fn bodies(desk: &Desk, now: Timestamp, given: &[Given]) -> Result<Bodies, 
     for (part, receipts) in wanted {
         let receipts: Vec<_> = receipts.into_iter().collect();
         for ids in receipts.chunks(BODIES) {
-            let answer = desk.ask(Ask::new(part, "bodies", now, &Ids { ids })).await?;
+            let answer = desk.ask(Ask::look(part, "bodies", now, &Ids { ids })).await?;
             for (id, body) in ids.iter().zip(items(answer)?) {
                 bodies.insert(id.clone(), unpack(&bytes(body)?)?.into());
             }
@@ -239,9 +240,9 @@ async fn refuse_known(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     for DeliveryForm { id, part, .. } in deliveries.iter().filter(|one| one.part != here) {
-        let ids = [(*id).to_owned()];
-        let answer = desk.ask(Ask::new(*part, "known", now, &Ids { ids: &ids })).await?;
-        if read::<u8>(answer)? > 0 {
+        let id = Id { id: (*id).to_owned() };
+        if read::<u8>(desk.ask(Ask::look(*part, "has_delivery", now, &id)).await?)? == 1 {
+            let id = id.id;
             return Err(StoreError::Conflict(format!("the delivery {id} is known")));
         }
     }

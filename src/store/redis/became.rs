@@ -5,16 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use redis::Value;
 use serde::Serialize;
 
+use super::Id;
 use super::answer::{array, damaged, instant, items, maybe, read, text};
 use super::desk::{Ask, Desk};
 use crate::model::{BatchId, Decision, Processed, ReceiptId, RouteVerdict, Timestamp};
 use crate::store::StoreError;
 use crate::store::draft::from_json;
-
-#[derive(Serialize)]
-struct Of {
-    id: String,
-}
 
 #[derive(Serialize)]
 struct Waits {
@@ -46,7 +42,7 @@ pub(super) async fn tell(
         return Ok(());
     }
     let id = receipt.to_string();
-    let answer = desk.ask(Ask::new(part, "became", now, &Of { id: id.clone() })).await?;
+    let answer = desk.ask(Ask::look(part, "became", now, &Id { id: id.clone() })).await?;
     let known: HashMap<_, _> = items(answer)?.into_iter().map(line).collect::<Result<_, _>>()?;
     let open = open(desk, &id, &known, now).await?;
     for Processed { event, routes, .. } in events {
@@ -103,7 +99,7 @@ async fn open(
     for (part, places) in parts {
         let wait = |(event, route): &&Place| [receipt.to_owned(), event.clone(), route.clone()];
         let waits = Waits { waits: places.iter().map(wait).collect() };
-        let answer = desk.ask(Ask::new(part, "waits", now, &waits)).await?;
+        let answer = desk.ask(Ask::look(part, "waits", now, &waits)).await?;
         for (place, found) in places.into_iter().zip(items(answer)?) {
             let mut found = items(found)?.into_iter();
             if let (Some(batch), Some(until)) = (found.next(), found.next()) {

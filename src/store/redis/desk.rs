@@ -55,6 +55,7 @@ pub(super) struct Ask<'a, T> {
     pub(super) blobs: Vec<Vec<u8>>,
     /// How many numbers it takes.
     pub(super) numbers: usize,
+    writes: bool,
 }
 
 #[derive(Serialize)]
@@ -106,7 +107,12 @@ struct Left {
 
 impl<'a, T: Serialize> Ask<'a, T> {
     pub(super) fn new(part: u32, op: &'static str, now: Timestamp, asked: &'a T) -> Self {
-        Self { part, op, now, asked, blobs: Vec::new(), numbers: 0 }
+        Self { part, op, now, asked, blobs: Vec::new(), numbers: 0, writes: true }
+    }
+
+    /// One that changes nothing.
+    pub(super) fn look(part: u32, op: &'static str, now: Timestamp, asked: &'a T) -> Self {
+        Self { writes: false, ..Self::new(part, op, now, asked) }
     }
 
     pub(super) fn with(self, blobs: Vec<Vec<u8>>, numbers: usize) -> Self {
@@ -161,7 +167,7 @@ impl Desk {
         let context = self.context(ask.part, ask.now, numbers, number, ask.asked);
         let mut arguments = vec![ask.op.as_bytes().to_vec(), json(&context)?.into_bytes()];
         arguments.extend(ask.blobs);
-        let answer = self.link.run(Call { partition: ask.part, arguments, writes: true }).await?;
+        let answer = self.link.run(Call { partition: ask.part, arguments, writes: ask.writes }).await?;
         let [status, answer, rung, carried] = array(answer)?;
         match text(status)?.as_str() {
             "ok" => {

@@ -101,13 +101,6 @@ local function keep_sent(id, receipts, goods)
     put(key('sent', id), kept)
 end
 
--- How many of these deliveries are here.
-function ops.known()
-    local known = 0
-    for _, id in ipairs(A.ids) do known = known + redis.call('EXISTS', key('d', id)) end
-    return known
-end
-
 -- Makes a batch into what became of it: { id, token, became, why, failure, deliveries }.
 function ops.seal()
     local row, known = batch.row(A.id), loan.of('batches', A.id)
@@ -223,9 +216,4 @@ function ops.waits()
         lines[i] = id and {id, told(num(at))} or {}
     end
     return lines
-end
-
--- Open batches, events in them, and receipts that wait for lookups.
-function ops.waiting()
-    return {redis.call('ZCARD', key('open')), redis.call('HLEN', key('waits')), redis.call('ZCARD', key('deferrals'))}
 end
