@@ -5,7 +5,9 @@
 //! `redis/desk.rs` and `redis/lua/base.lua`). Leases are kept in the server's time.
 
 mod answer;
+mod batch;
 mod beat;
+mod became;
 mod desk;
 mod form;
 mod leased;
@@ -284,16 +286,16 @@ impl Store for Redis {
         self.desk.ask(Ask::new(part, "settle", now, &asked).with(blobs.list, 0)).await.map(drop)
     }
 
-    async fn ripe(&self, _due: Due) -> Result<Ripe, StoreError> {
-        Ok(Ripe::default())
+    async fn ripe(&self, due: Due) -> Result<Ripe, StoreError> {
+        batch::ripe(&self.desk, due).await
     }
 
-    async fn seal(&self, _leased: &LeasedBatch, _sealed: &Sealed, _now: Timestamp) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("batches".into()))
+    async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError> {
+        batch::seal(&self.desk, self.compress_above, leased, sealed, now).await
     }
 
-    async fn listen_again(&self, _now: Timestamp) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError> {
+        batch::listen_again(&self.desk, now).await
     }
 
     async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {

@@ -20,6 +20,8 @@ use crate::store::draft::json;
 
 /// How many messages are carried at once.
 const CARRIED: usize = 64;
+/// As what the rounds know batches; no destination has such a name.
+pub(super) const BATCHES: &str = "e:batches";
 
 /// In whose time leases and due times are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +231,10 @@ impl Desk {
                 rung.destination(destination);
             }
             Some(("r", number)) => number.parse().into_iter().for_each(|number| self.reloads.learn(number)),
-            Some(("e", "batches")) => rung.errand(Errand::Batches),
+            Some(("e", "batches")) => {
+                self.rounds.mark(BATCHES, part);
+                rung.errand(Errand::Batches);
+            }
             Some(("e", "deferred")) => rung.errand(Errand::Deferred),
             Some(("e", "notices")) => rung.errand(Errand::Notices),
             _ => {}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{Row, array, bytes, damaged, instant, items, maybe, read, text};
 use super::desk::{Ask, Nothing};
 use super::pack::{unpack, unpack_json};
-use super::{Id, Lease, Redis, leased, lines};
+use super::{Id, Lease, Redis, became, leased, lines};
 use crate::model::{Delivery, DeliveryId, Failure, Held, Outcome, Processed, Receipt, ReceiptId};
 use crate::store::draft::{from_json, span};
 use crate::store::{
@@ -62,11 +62,7 @@ impl Redis {
     }
 
     /// A receipt and its row, if it is in this partition.
-    async fn receipt_in(
-        &self,
-        part: u32,
-        id: ReceiptId,
-    ) -> Result<Option<(StoredReceipt, Row)>, StoreError> {
+    async fn receipt_in(&self, part: u32, id: ReceiptId) -> Result<Option<(StoredReceipt, Row)>, StoreError> {
         let answer = self.look(part, "receipt", &Id { id: id.to_string() }).await?;
         if !matches!(answer, Value::Array(_)) {
             return Ok(None);
@@ -74,7 +70,8 @@ impl Redis {
         let [row, content, body, outcome, known, held] = array(answer)?;
         let row = Row::new(row)?;
         let outcome: OutcomeContent = unpack_json(&bytes(outcome)?)?;
-        let events: Vec<Processed> = from_json(&outcome.events)?;
+        let mut events: Vec<Processed> = from_json(&outcome.events)?;
+        became::tell(&self.desk, part, id, &mut events, self.clock.now()).await?;
         let stored = StoredReceipt {
             receipt: receipt(id, &row, content, body)?,
             outcome: Outcome {
@@ -160,8 +157,10 @@ impl Redis {
     pub(super) async fn count_waiting(&self) -> Result<Waiting, StoreError> {
         let mut all = Waiting::default();
         for part in self.desk.parts.all() {
-            let [deferred] = array(self.look(part, "waiting", &Nothing {}).await?)?;
+            let [deferred, open, gathered] = array(self.look(part, "waiting", &Nothing {}).await?)?;
             all.deferred += read::<u64>(deferred)?;
+            all.batches += read::<u64>(open)?;
+            all.gathered += read::<u64>(gathered)?;
         }
         Ok(all)
     }

@@ -4,9 +4,9 @@
 --                events, deliveries, duplicates, replays, turn, pending, lost, finished
 -- rb:<receipt>   HASH of packed blobs: content, body, outcome
 -- re:<receipt>   HASH: event -> its tally
--- rd:<receipt>   HASH: delivery -> partition, route, number, batch
--- rm:<receipt>   HASH: <event> <route> -> partition of the latest batch it was gathered for, what became
---                of that (nil while open), why, the batch
+-- rd:<receipt>   HASH: delivery -> partition, route, number, and of those of a batch this and its partition
+-- rm:<receipt>   HASH: <event> <route> -> part (of the latest batch it was gathered for), scope (its group),
+--                join (which time it was gathered), became (nil while open), why, failure, batch
 -- rh:<receipt>   HASH: <event> <route> <destination> <lane> -> partition, place, whether it is the first
 --                of its route there
 -- receipts       ZSET: all by received_at

@@ -77,7 +77,8 @@ function ops.backlog()
     return redis.call('HGETALL', key('backlog'))
 end
 
--- How many receipts wait for lookups.
+-- How many receipts wait for lookups, how many batches are open, and how many events wait in them.
 function ops.waiting()
-    return {redis.call('ZCARD', key('deferrals'))}
+    local deferred, open = redis.call('ZCARD', key('deferrals')), redis.call('ZCARD', key('open'))
+    return {deferred, open, redis.call('HLEN', key('waits'))}
 end
