@@ -57,6 +57,7 @@ pub use self::proxy::Bypass;
 pub use self::tls::NOT_VERIFIED;
 pub use crate::rate::Rate;
 pub use schema::schema;
+pub use state::state_url;
 
 pub(crate) use read::read;
 
