@@ -13,5 +13,5 @@ pub mod guard;
 mod leg;
 pub mod party;
 pub mod proxy;
-mod tls;
+pub mod tls;
 mod tokens;

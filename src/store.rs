@@ -3,7 +3,9 @@
 //! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it. Instants are
 //! kept to the microsecond.
 
+mod bells;
 mod condition;
+mod draft;
 pub mod redis;
 pub mod sqlite;
 mod waiting;

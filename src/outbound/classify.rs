@@ -185,6 +185,6 @@ fn lower_first(text: &str) -> String {
 }
 
 /// Bounded, and without control characters: part of it comes from the other side.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.chars().take(300).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

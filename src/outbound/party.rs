@@ -11,6 +11,8 @@ pub enum Party {
     Tokens,
     /// What lies between.
     Proxy,
+    /// The servers that keep the state.
+    State,
 }
 
 impl Party {
@@ -20,6 +22,7 @@ impl Party {
             Self::Asked => "the system asked",
             Self::Tokens => "the token endpoint",
             Self::Proxy => "the proxy",
+            Self::State => "the Redis server",
         }
     }
 
@@ -29,6 +32,7 @@ impl Party {
             Self::Receiver | Self::Asked => "url",
             Self::Tokens => "token_url",
             Self::Proxy => "proxy",
+            Self::State => "state",
         }
     }
 
@@ -36,6 +40,7 @@ impl Party {
     pub(super) fn ca(self) -> &'static str {
         match self {
             Self::Proxy => "proxy.ca",
+            Self::State => "state.tls.ca",
             _ => "tls.ca",
         }
     }
@@ -43,7 +48,7 @@ impl Party {
     /// What stands before an error that does not name the party itself.
     pub(super) fn prefix(self) -> &'static str {
         match self {
-            Self::Receiver | Self::Asked => "",
+            Self::Receiver | Self::Asked | Self::State => "",
             Self::Tokens => "the token endpoint: ",
             Self::Proxy => "the proxy: ",
         }

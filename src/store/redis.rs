@@ -1,4 +1,450 @@
 //! The shared backend: several gateways, one Redis.
+//!
+//! Every change is one run of a Lua script, which is atomic within its partition; what an operation
+//! has to change in another partition it sends as a message that arrives exactly once (see
+//! `redis/desk.rs` and `redis/lua/base.lua`). Leases are kept in the server's time.
 
+mod answer;
+mod beat;
+mod desk;
+mod form;
+mod leased;
 mod link;
+mod pack;
+mod part;
+mod rounds;
 mod script;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use self::answer::{array, instant, items, maybe, text};
+use self::desk::{Ask, Desk, Nothing};
+use self::form::{Blobs, LeaseForm, OutcomeForm, ReceiptForm, SettleForm, add_receipt};
+use self::part::Parts;
+use super::draft::{OutcomeDraft, ReceiptDraft, micros, span};
+use super::{
+    Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
+    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Paused, ReceiptFilter,
+    ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
+};
+use crate::clock::Clock;
+use crate::config;
+use crate::model::{Attempt, DeliveryId, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
+
+pub use self::desk::Time;
+pub use self::link::OpenError;
+
+/// How a gateway takes part in a shared state.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Unique among the gateways that are up at the same time, and the same at every start of one.
+    pub gateway: String,
+    pub time: Time,
+}
+
+/// The shared store.
+#[derive(Debug)]
+pub struct Redis {
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    compress_above: usize,
+    tasks: beat::Tasks,
+}
+
+#[derive(Serialize)]
+struct AcceptForm<'a> {
+    receipt: ReceiptForm<'a>,
+    outcome: OutcomeForm<'a>,
+}
+
+#[derive(Serialize)]
+struct ClaimForm<'a> {
+    to: &'a str,
+    limit: usize,
+    retries: usize,
+    /// The one place of a limit of one: 1 for a fresh delivery, 0 for a retry.
+    toss: u8,
+    lease: i64,
+}
+
+#[derive(Serialize)]
+struct ReplayForm<'a> {
+    id: String,
+    seen: u32,
+    outcome: OutcomeForm<'a>,
+    /// Of who made its lookups, and when the rest is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    again: i64,
+}
+
+#[derive(Serialize)]
+struct Id {
+    id: String,
+}
+
+#[derive(Serialize)]
+struct Limit {
+    limit: usize,
+}
+
+#[derive(Serialize)]
+struct Upto {
+    upto: u64,
+}
+
+#[derive(Serialize)]
+struct Destination<'a> {
+    destination: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
+struct Lease {
+    limit: usize,
+    lease: i64,
+}
+
+impl Redis {
+    /// Connects, checks that the servers can keep a state, and takes over what an earlier gateway
+    /// of this name had leased.
+    pub async fn open(
+        state: &config::Redis,
+        clock: Arc<dyn Clock>,
+        settings: Settings,
+    ) -> Result<Arc<Self>, OpenError> {
+        let link = link::Link::open(state, &script::SCRIPT).await?;
+        let desk = Arc::new(Desk::new(link, Parts(state.partitions), settings));
+        let refused = |why: StoreError| OpenError::Refused(why.to_string());
+        desk.enter(clock.now()).await.map_err(refused)?;
+        let tasks = beat::Tasks::start(&desk, &clock);
+        Ok(Arc::new(Self { desk, clock, compress_above: state.compress_above, tasks }))
+    }
+
+    async fn ask<T: Serialize + Sync>(
+        &self,
+        part: u32,
+        op: &'static str,
+        now: Timestamp,
+        asked: &T,
+    ) -> Result<redis::Value, StoreError> {
+        self.desk.ask(Ask::new(part, op, now, asked)).await
+    }
+
+    /// Something that changes a destination's condition; whether it did.
+    async fn decide(
+        &self,
+        op: &'static str,
+        destination: &str,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let answer = self.ask(0, op, now, &Destination { destination, reason }).await?;
+        answer::read::<u8>(answer).map(|changed| changed == 1)
+    }
+
+    /// The partition in which an id is known to an operation that answers `1` or `0`.
+    async fn find(&self, op: &'static str, id: &str) -> Result<Option<u32>, StoreError> {
+        if self.desk.parts.0 <= 1 {
+            return Ok(Some(0));
+        }
+        for part in self.desk.parts.all() {
+            let answer = self.ask(part, op, self.clock.now(), &Id { id: id.to_owned() }).await?;
+            if answer::read::<u8>(answer)? == 1 {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn part_of_receipt(&self, id: ReceiptId) -> Result<u32, StoreError> {
+        let found = self.find("has_receipt", &id.to_string()).await?;
+        found.ok_or_else(|| StoreError::NotFound(format!("receipt {id}")))
+    }
+
+    async fn part_of_delivery(&self, id: DeliveryId) -> Result<u32, StoreError> {
+        let found = self.find("has_delivery", &id.to_string()).await?;
+        found.ok_or_else(|| StoreError::NotFound(format!("delivery {id}")))
+    }
+
+    async fn replace(
+        &self,
+        (part, op): (u32, &'static str),
+        (id, seen): (ReceiptId, u32),
+        (token, again): (Option<u64>, Timestamp),
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let draft = OutcomeDraft::new(outcome, None, now)?;
+        let mut blobs = Blobs::new(self.compress_above);
+        let outcome = OutcomeForm::new(&draft, self.desk.parts, &mut blobs)?;
+        let numbers = outcome.numbers();
+        let (token, again) = (token.map(|token| token.to_string()), micros(again));
+        let asked = ReplayForm { id: id.to_string(), seen, outcome, token, again };
+        let ask = Ask::new(part, op, now, &asked).with(blobs.list, numbers);
+        self.desk.ask(ask).await.map(drop)
+    }
+
+    /// Claims in the partitions that may have something.
+    async fn claim_round(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let (desk, to) = (&self.desk, claim.destination.as_str());
+        let mut all = Claimed::default();
+        let mut parts = desk.rounds.begin(to, claim.now);
+        if parts.is_empty() {
+            parts.push(0);
+        }
+        let turn = fastrand::usize(..parts.len());
+        parts.rotate_left(turn);
+        let mut left = (claim.limit, claim.retries);
+        for (index, part) in parts.iter().enumerate() {
+            if left.0 == 0 && index > 0 {
+                desk.rounds.mark(to, *part);
+                continue;
+            }
+            let (limit, retries) = left;
+            let lease = span(claim.lease).max(1);
+            let asked = ClaimForm { to, limit, retries, toss: u8::from(fastrand::bool()), lease };
+            let answer = desk.ask(Ask::new(*part, "claim", claim.now, &asked)).await;
+            let claimed = match answer.and_then(leased::claimed) {
+                Ok(claimed) => claimed,
+                Err(why) => {
+                    parts[index..].iter().for_each(|part| desk.rounds.mark(to, *part));
+                    if all.leased.is_empty() {
+                        return Err(why);
+                    }
+                    break;
+                }
+            };
+            left.0 = limit.saturating_sub(claimed.leased.len());
+            left.1 = retries.saturating_sub(claimed.leased.iter().filter(|one| one.tries > 0).count());
+            desk.rounds.learn(to, *part, claimed.next_due);
+            all.failing_since = [all.failing_since, claimed.failing_since].into_iter().flatten().min();
+            all.leased.extend(claimed.leased);
+        }
+        all.next_due = desk.rounds.next_due(to, claim.now);
+        Ok(all)
+    }
+}
+
+#[async_trait]
+impl Store for Redis {
+    async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
+        let (draft, now) = (ReceiptDraft::new(receipt)?, receipt.received_at);
+        let outcome = OutcomeDraft::new(outcome, None, now)?;
+        let mut blobs = Blobs::new(self.compress_above);
+        add_receipt(&draft, &mut blobs)?;
+        let outcome = OutcomeForm::new(&outcome, self.desk.parts, &mut blobs)?;
+        let numbers = outcome.numbers() + 1;
+        let asked = AcceptForm { receipt: ReceiptForm::new(&draft), outcome };
+        let part = self.desk.parts.of_receipt(receipt);
+        let ask = Ask::new(part, "accept", now, &asked).with(blobs.list, numbers);
+        let first = maybe(self.desk.ask(ask).await?)?;
+        Ok(first.map_or(Accepted::New, Accepted::Duplicate))
+    }
+
+    fn bell(&self, destination: &str) -> Arc<Notify> {
+        self.desk.bells.of(destination)
+    }
+
+    fn errands(&self, errand: Errand) -> Arc<Notify> {
+        self.desk.bells.errand(errand)
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        // What an earlier failure left on the way may be older than what is there.
+        if self.desk.owes.load(Ordering::Acquire) {
+            self.desk.sweep(claim.now).await?;
+        }
+        self.claim_round(&claim).await
+    }
+
+    async fn settle(
+        &self,
+        lease: &Leased,
+        attempt: Attempt,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut blobs = Blobs::new(self.compress_above);
+        blobs.add_json(&attempt)?;
+        let asked = SettleForm::new(lease, &attempt, &settlement);
+        let part = self.desk.parts.of_leased(&lease.delivery);
+        self.desk.ask(Ask::new(part, "settle", now, &asked).with(blobs.list, 0)).await.map(drop)
+    }
+
+    async fn ripe(&self, _due: Due) -> Result<Ripe, StoreError> {
+        Ok(Ripe::default())
+    }
+
+    async fn seal(&self, _leased: &LeasedBatch, _sealed: &Sealed, _now: Timestamp) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("batches".into()))
+    }
+
+    async fn listen_again(&self, _now: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
+        let mut all = Deferred::default();
+        for part in self.desk.parts.all() {
+            let lease = span(due.lease).max(1);
+            let asked = Lease { limit: due.limit.saturating_sub(all.receipts.len()), lease };
+            let [given, next_due] = array(self.ask(part, "deferred", due.now, &asked).await?)?;
+            for one in items(given)? {
+                let [id, token] = array(one)?;
+                let stored = self.receipt(answer::read(id)?).await?;
+                all.receipts.push(LeasedReceipt { stored, tries: 0, token: answer::read(token)? });
+            }
+            let next_due = maybe(next_due)?.map(instant).transpose()?;
+            all.next_due = [all.next_due, next_due].into_iter().flatten().min();
+        }
+        Ok(all)
+    }
+
+    async fn resolve(
+        &self,
+        leased: &LeasedReceipt,
+        outcome: &Outcome,
+        again: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let stored = &leased.stored;
+        let part = self.desk.parts.of_receipt(&stored.receipt);
+        let whose = (Some(leased.token), again);
+        self.replace((part, "resolve"), (stored.receipt.id, stored.turn), whose, outcome, now).await
+    }
+
+    async fn waiting(&self) -> Result<Waiting, StoreError> {
+        Ok(Waiting::default())
+    }
+
+    async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.decide("pause", destination, reason, now).await
+    }
+
+    async fn resume(&self, destination: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.decide("resume", destination, "", now).await
+    }
+
+    async fn trouble(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.decide("trouble", destination, reason, now).await
+    }
+
+    async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
+        let answer = self.ask(0, "conditions", self.clock.now(), &Nothing {}).await?;
+        let mut conditions = items(answer)?.into_iter().map(condition).collect::<Result<Vec<_>, _>>()?;
+        conditions.sort_by(|a, b| a.destination.cmp(&b.destination));
+        Ok(conditions)
+    }
+
+    async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
+        let answer = self.ask(0, "notices", self.clock.now(), &Limit { limit }).await?;
+        items(answer)?.into_iter().map(notice).collect()
+    }
+
+    async fn told(&self, number: u64) -> Result<(), StoreError> {
+        let upto = number.min(1 << 53);
+        self.ask(0, "told", self.clock.now(), &Upto { upto }).await.map(drop)
+    }
+
+    async fn release(&self, lease: &Leased) -> Result<(), StoreError> {
+        let part = self.desk.parts.of_leased(&lease.delivery);
+        self.ask(part, "release", self.clock.now(), &LeaseForm::new(lease)).await.map(drop)
+    }
+
+    async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError> {
+        let (part, now) = (self.part_of_receipt(receipt).await?, self.clock.now());
+        self.replace((part, "replay"), (receipt, seen), (None, now), outcome, now).await
+    }
+
+    async fn retry(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+        let part = self.part_of_delivery(delivery).await?;
+        self.ask(part, "retry", now, &Id { id: delivery.to_string() }).await.map(drop)
+    }
+
+    async fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<(), StoreError> {
+        let part = self.part_of_delivery(delivery).await?;
+        self.ask(part, "cancel", now, &Id { id: delivery.to_string() }).await.map(drop)
+    }
+
+    async fn receipts(
+        &self,
+        _filter: ReceiptFilter,
+        _page: PageRequest,
+    ) -> Result<Page<ReceiptSummary>, StoreError> {
+        Err(StoreError::Unavailable("lists".into()))
+    }
+
+    async fn receipt(&self, id: ReceiptId) -> Result<StoredReceipt, StoreError> {
+        Err(StoreError::NotFound(id.to_string()))
+    }
+
+    async fn deliveries(
+        &self,
+        _filter: DeliveryFilter,
+        _page: PageRequest,
+    ) -> Result<Page<DeliverySummary>, StoreError> {
+        Err(StoreError::Unavailable("lists".into()))
+    }
+
+    async fn delivery(&self, id: DeliveryId) -> Result<StoredDelivery, StoreError> {
+        Err(StoreError::NotFound(id.to_string()))
+    }
+
+    async fn ledger(&self) -> Result<Ledger, StoreError> {
+        Ok(Ledger::default())
+    }
+
+    async fn pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn purge(&self, _keep: Keep, _now: Timestamp) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.desk.ask_all("ping", self.clock.now(), &Nothing {}).await.map(drop)
+    }
+
+    async fn close(&self) {
+        self.tasks.end().await;
+        self.desk.leave(self.clock.now()).await;
+        self.desk.link.close().await;
+    }
+}
+
+fn condition(value: redis::Value) -> Result<Condition, StoreError> {
+    let [destination, paused, why, failing, troubled] = array(value)?;
+    let at = |value| maybe(value)?.map(instant).transpose();
+    let (since, reason) = (at(paused)?, text(why)?);
+    Ok(Condition {
+        destination: text(destination)?,
+        paused: since.map(|since| Paused { since, reason }),
+        failing_since: at(failing)?,
+        troubled_since: at(troubled)?,
+    })
+}
+
+fn notice(value: redis::Value) -> Result<Notice, StoreError> {
+    let line = text(value)?;
+    let mut parts = line.splitn(3, ' ');
+    let mut part = || parts.next().ok_or_else(|| answer::damaged("a notice"));
+    let (number, at, told) = (part()?, part()?, part()?);
+    Ok(Notice { number: answer::parse(number)?, at: instant(answer::parse(at)?)?, told: told_of(told)? })
+}
+
+/// As the script writes it: with instants in microseconds.
+fn told_of(json: &str) -> Result<super::Told, StoreError> {
+    let mut told: serde_json::Value = super::draft::from_json(json)?;
+    if let Some(since) = told.get_mut("since") {
+        let micros = answer::parse(since.as_str().unwrap_or_default())?;
+        *since = serde_json::Value::String(instant(micros)?.to_string());
+    }
+    serde_json::from_value(told).map_err(|_| answer::damaged("a notice"))
+}

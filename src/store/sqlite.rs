@@ -5,13 +5,11 @@
 
 mod accept;
 mod batch;
-mod bells;
 mod claim;
 mod condition;
 mod defer;
 mod deliver;
 mod desk;
-mod draft;
 mod finish;
 mod gather;
 mod hold;
@@ -45,18 +43,18 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
-use self::bells::Bells;
 use self::claim::RawClaimed;
 use self::desk::{Desk, Fault};
-use self::draft::{OutcomeDraft, ReceiptDraft};
 use self::line::{Line, closed};
 use self::loan::{Asked, Given};
 use self::reader::Reader;
 use self::replay::Resolving;
-use self::row::{instant, micros};
+use self::row::instant;
 use self::seal::SealDraft;
 use self::settle::{LeaseKey, SettleDraft};
 use self::writer::{Job, Work, Writer};
+use super::bells::Bells;
+use super::draft::{OutcomeDraft, ReceiptDraft, micros};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
     Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, ReceiptFilter, ReceiptSummary,

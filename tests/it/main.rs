@@ -21,6 +21,7 @@ mod process;
 mod program;
 mod proxies;
 mod receiver;
+mod redis;
 mod redis_server;
 mod rotation;
 mod signing;

@@ -26,7 +26,7 @@ impl Failure {
         let remedy = match party {
             Party::Receiver => of_receiver(status).to_owned(),
             Party::Asked => of_asked(status).to_owned(),
-            Party::Tokens | Party::Proxy => of_other(party, status),
+            Party::Tokens | Party::Proxy | Party::State => of_other(party, status),
         };
         Some(Self::new(class, error, remedy))
     }

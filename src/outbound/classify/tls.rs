@@ -26,7 +26,8 @@ fn with(party: Party) -> String {
 }
 
 fn no_tls(party: Party) -> String {
-    format!("check that this port speaks TLS; if it does not, the {} begins with http://", party.url())
+    let clear = if party == Party::State { "redis://" } else { "http://" };
+    format!("check that this port speaks TLS; if it does not, the {} begins with {clear}", party.url())
 }
 
 fn remedy(party: Party, error: &Error) -> String {

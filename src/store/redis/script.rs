@@ -13,7 +13,17 @@ pub(super) struct Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 1] = [include_str!("lua/base.lua")];
+const FILES: [&str; 9] = [
+    include_str!("lua/base.lua"),
+    include_str!("lua/loan.lua"),
+    include_str!("lua/receipt.lua"),
+    include_str!("lua/condition.lua"),
+    include_str!("lua/lane.lua"),
+    include_str!("lua/delivery.lua"),
+    include_str!("lua/claim.lua"),
+    include_str!("lua/outcome.lua"),
+    include_str!("lua/main.lua"),
+];
 
 /// What all operations run.
 pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {

@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::super::draft::{OutcomeDraft, ReceiptDraft};
 use super::defer::{self, Deferral};
 use super::desk::{Desk, Fault};
-use super::draft::{OutcomeDraft, ReceiptDraft};
 use super::notice;
 use super::outcome;
 use super::row::parse_id;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use rusqlite::params;
 
+use super::super::draft::{micros, span};
 use super::condition;
 use super::desk::{Desk, Fault};
 use super::lease::Slot;
-use super::row::{RawDelivery, instant, micros, parse_id, span};
+use super::row::{RawDelivery, instant, parse_id};
 use crate::model::DeliveryId;
 use crate::store::{Claim, Claimed, Leased, StoreError};
 

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
+use super::super::draft::DeliveryDraft;
 use super::desk::{Desk, Fault};
-use super::draft::DeliveryDraft;
 use super::finish::Row;
 use super::lane;
 use super::supersede;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, ErrorCode, params};
 
-use super::bells::Rung;
+use super::super::bells::Rung;
 use super::condition::Conditions;
 use super::lease::Leases;
 use super::loan::Loans;

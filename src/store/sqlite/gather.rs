@@ -2,61 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::super::draft::GatherDraft;
 use super::desk::{Desk, Fault};
-use super::draft::json;
-use super::row::span;
-use crate::model::{BatchId, Gathered, Timestamp};
-use crate::store::{Errand, StoreError};
-
-/// Some hundred thousand years: sums of instants and spans stay within the file's numbers.
-const LONGEST: i64 = i64::MAX / 4;
-
-/// An event that waits, serialised by the caller.
-#[derive(Debug)]
-pub(super) struct GatherDraft {
-    /// Its index among the outcome's events.
-    pub(super) event: usize,
-    pub(super) route: String,
-    by: &'static str,
-    key: String,
-    group: String,
-    quiet: i64,
-    max_wait: i64,
-    max_events: i64,
-    max_bytes: i64,
-    alone: bool,
-    content: String,
-    lookups: String,
-    lineage: String,
-    /// Of the batch, should it open one.
-    batch: BatchId,
-}
-
-impl GatherDraft {
-    pub(super) fn new(gathered: &Gathered, event: usize, now: Timestamp) -> Result<Self, StoreError> {
-        let window = &gathered.window;
-        Ok(Self {
-            event,
-            route: gathered.route.clone(),
-            by: gathered.by.name(),
-            key: gathered.key.clone(),
-            group: gathered.group.clone(),
-            quiet: span(window.quiet).min(LONGEST),
-            max_wait: span(window.max_wait).min(LONGEST),
-            max_events: i64::from(window.max_events),
-            max_bytes: i64::try_from(window.max_bytes).unwrap_or(i64::MAX),
-            alone: gathered.alone,
-            content: json(gathered.content.as_ref())?,
-            lookups: json(&gathered.lookups)?,
-            lineage: json(&gathered.lineage)?,
-            batch: BatchId::new(now),
-        })
-    }
-
-    fn size(&self) -> i64 {
-        (self.content.len() + self.lookups.len() + self.lineage.len()) as i64
-    }
-}
+use crate::store::Errand;
 
 /// An open batch that takes one more.
 #[derive(Debug)]

@@ -4,22 +4,10 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
+use super::super::draft::{DeliveryDraft, HoldDraft};
 use super::desk::{Desk, Fault};
-use super::draft::DeliveryDraft;
 use super::lane;
 use crate::store::Errand;
-
-/// A place to hold, within an outcome.
-#[derive(Debug)]
-pub(super) struct HoldDraft {
-    /// Its index among the outcome's events.
-    pub(super) event: usize,
-    pub(super) route: String,
-    pub(super) destination: String,
-    pub(super) lane: String,
-    /// It stands before the outcome's delivery of this index.
-    pub(super) before: usize,
-}
 
 /// What a place is held for.
 #[derive(Debug, PartialEq, Eq, Hash)]

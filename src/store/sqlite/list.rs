@@ -3,7 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::row::{delivery_summary, get, micros, receipt_summary, status_name, unavailable};
+use super::super::draft::micros;
+use super::row::{delivery_summary, get, receipt_summary, status_name, unavailable};
 use crate::model::DeliveryState;
 use crate::store::{
     DeliveryFilter, DeliverySummary, Page, PageRequest, ReceiptFilter, ReceiptStatus, ReceiptSummary,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+use super::super::draft::{micros, span};
 use super::desk::Fault;
-use super::row::{micros, span};
 use crate::store::Due;
 
 /// What somebody asks for, in the file's units.

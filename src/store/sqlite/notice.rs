@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, params};
 
+use super::super::draft::json;
 use super::desk::{Desk, Fault};
-use super::draft::json;
 use super::finish::Row;
 use super::row::{at, get, instant, json as from_json, unavailable};
 use crate::model::{DeliveryId, ReceiptId};

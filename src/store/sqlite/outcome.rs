@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use rusqlite::params;
 
+use super::super::draft::{EventDraft, OutcomeDraft};
 use super::deliver::{self, Origin};
 use super::desk::{Desk, Fault};
-use super::draft::{EventDraft, OutcomeDraft};
 use super::gather::{self, Standing};
 use super::hold::Places;
 use super::tally::Tally;

@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
+use super::super::draft::{micros, span};
 use super::desk::{Desk, Fault};
-use super::row::{micros, span};
 use super::tally::EventState;
 use crate::model::Timestamp;
 use crate::store::Keep;

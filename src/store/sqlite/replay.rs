@@ -2,9 +2,9 @@
 
 use rusqlite::{OptionalExtension, params};
 
+use super::super::draft::OutcomeDraft;
 use super::defer::{self, Deferral};
 use super::desk::{Desk, Fault};
-use super::draft::OutcomeDraft;
 use super::notice;
 use super::outcome::{self, Replaced};
 use crate::model::ReceiptId;

@@ -1,7 +1,6 @@
 //! Columns back to the nouns of the model. Reads rows, asks no questions.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::Row;
@@ -9,16 +8,6 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{Delivery, DeliveryState, FailureClass, Timestamp};
 use crate::store::{DeliverySummary, ReceiptStatus, ReceiptSummary, StoreError};
-
-/// Microseconds since 1970.
-pub(super) fn micros(instant: Timestamp) -> i64 {
-    instant.as_microsecond()
-}
-
-/// A duration in microseconds.
-pub(super) fn span(duration: Duration) -> i64 {
-    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
-}
 
 pub(super) fn instant(micros: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_microsecond(micros).map_err(|_| damaged(format!("the instant {micros}")))

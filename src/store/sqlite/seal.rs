@@ -2,12 +2,13 @@
 
 use rusqlite::params;
 
+use super::super::draft::micros;
+use super::super::draft::{DeliveryDraft, json, reason};
 use super::deliver;
 use super::desk::{Desk, Fault};
-use super::draft::{DeliveryDraft, json, reason};
 use super::loan::{Asked, Given, give};
 use super::notice;
-use super::row::{micros, parse_id};
+use super::row::parse_id;
 use crate::model::{BatchId, Delivery, Sealed, Timestamp};
 use crate::store::{Errand, LeasedBatch, StoreError};
 

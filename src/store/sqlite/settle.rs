@@ -2,13 +2,13 @@
 
 use rusqlite::params;
 
+use super::super::draft::json;
+use super::super::draft::micros;
 use super::condition;
 use super::desk::{Desk, Fault};
-use super::draft::json;
 use super::finish::{Ending, Row, finish};
 use super::lease::{Lease, Slot};
 use super::notice;
-use super::row::micros;
 use super::supersede;
 use crate::model::{Attempt, DeliveryId, DeliveryState, Final, Timestamp};
 use crate::store::{Leased, Settlement, StoreError};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::bells::Bells;
+use super::super::bells::Bells;
 use super::desk::{Desk, Fault, breaks_constraint};
 use crate::store::StoreError;
 

@@ -1,1 +1,183 @@
--- What everything else rests on.
+-- What everything else rests on: names of keys, numbers, time, messages to other partitions, the answer.
+--
+-- number       STRING: the last number given (at home only)
+-- sent         HASH: per partition the number of the last message to it
+-- out:<part>   ZSET: messages that it may not have got yet, by number
+-- seen         HASH: per partition the number of the last message from it
+
+local base = KEYS[1] .. ':'
+-- What is asked. Absent means nil, as the gateway writes no nulls.
+local A = cjson.decode(ARGV[2])
+-- The number of this partition; 0 is home.
+local HERE, HOME = A.part, 0
+
+-- The files that follow put their functions here.
+local ops, handlers = {}, {}
+
+local function key(...)
+    return base .. table.concat({...}, ':')
+end
+
+-- The i-th of what was sent along uninterpreted.
+local function blob(i)
+    return ARGV[2 + i]
+end
+
+-- A whole number as text. `..` and `tostring` would print 14 digits only.
+local function int(n)
+    return string.format('%.0f', n)
+end
+
+local function num(text)
+    return tonumber(text) or 0
+end
+
+-- A member that sorts by number where scores are equal.
+local function mark(n, id)
+    return string.format('%016.0f', n) .. id
+end
+
+local function unmark(member)
+    return string.sub(member, 17)
+end
+
+-- A hash as a table, or nil.
+local function hash(name)
+    local flat = redis.call('HGETALL', name)
+    if #flat == 0 then return nil end
+    local row = {}
+    for i = 1, #flat, 2 do row[flat[i]] = flat[i + 1] end
+    return row
+end
+
+-- Writes what is there of a table into a hash.
+local function put(name, row)
+    local flat = {}
+    for field, value in pairs(row) do
+        flat[#flat + 1] = field
+        flat[#flat + 1] = value
+    end
+    redis.call('HSET', name, unpack(flat))
+end
+
+-- The score of the first member of a sorted set, or nil.
+local function first_score(name)
+    return tonumber(redis.call('ZRANGE', name, 0, 0, 'WITHSCORES')[2])
+end
+
+-- The earlier of two instants that may be missing.
+local function earlier(a, b)
+    if a and b then return math.min(a, b) end
+    return a or b
+end
+
+-- The server's time and the time that leases and dues are kept in, in microseconds.
+local clock = redis.call('TIME')
+local REAL = clock[1] * 1000000 + clock[2]
+local T = A.server and REAL or A.now
+
+-- An instant of the caller's clock in that time.
+local function due(at)
+    return T + (at - A.now)
+end
+
+-- And back: when that is by the caller's clock, as text; empty for nil.
+local function told(at)
+    return at and int(A.now + (at - T)) or ''
+end
+
+-- A number that is greater than all before, even if the last ones were lost with a server's memory.
+local function next_number(last)
+    return math.max(last + 1, REAL)
+end
+
+local drawn = A.number
+
+-- Draws numbers at home; the first of them.
+local function draw(count)
+    local first = next_number(num(redis.call('GET', key('number'))))
+    redis.call('SET', key('number'), int(first + count - 1))
+    return first
+end
+
+-- The next number: of those that the gateway drew before, or of home's where that is here.
+local function number()
+    local n = drawn or draw(A.numbers or 1)
+    drawn = n + 1
+    return n
+end
+
+-- What the gateway is told besides the answer: bells to ring, and messages to carry.
+local rung, carried = {}, {}
+
+-- Who waits in this process may look: `d:<destination>` or `e:<errand>`.
+local function ring(bell)
+    rung[bell] = true
+end
+
+local called = {}
+
+-- The same in all processes.
+local function call_all(bell)
+    rung[bell] = true
+    called[bell] = true
+end
+
+-- Changes another partition, exactly once, after what was sent to it before.
+local function send(to, kind, message)
+    to = tonumber(to)
+    if to == HERE then return handlers[kind](message) end
+    local before = num(redis.call('HGET', key('sent'), to))
+    local n = next_number(before)
+    redis.call('HSET', key('sent'), to, int(n))
+    local packed = cmsgpack.pack({n, before, kind, message})
+    redis.call('ZADD', key('out', to), n, packed)
+    carried[#carried + 1] = {to, int(n), packed}
+end
+
+-- The answer of an operation that refuses; nothing may have been written before.
+local function refuse(kind, text)
+    return {refused = kind, text = text}
+end
+
+-- Applies messages that have not been seen, in order. Answers `gap` at one whose predecessor has not
+-- come yet, except before the oldest that its sender still has (A.oldest): those before it came, even if
+-- this partition has forgotten that.
+function ops.receive()
+    local seen = num(redis.call('HGET', key('seen'), A.from))
+    for i = 3, #ARGV do
+        local n, before, kind, message = unpack(cmsgpack.unpack(ARGV[i]))
+        if n > seen then
+            if before > seen and not (A.oldest and i == 3) then return 'gap' end
+            handlers[kind](message)
+            seen = n
+            redis.call('HSET', key('seen'), A.from, int(seen))
+        end
+    end
+end
+
+-- Forgets messages that arrived.
+function ops.trim()
+    redis.call('ZREMRANGEBYSCORE', key('out', A.to), '-inf', int(A.upto))
+end
+
+-- The oldest messages to a partition that may not have arrived.
+function ops.left()
+    local flat, left = redis.call('ZRANGE', key('out', A.to), 0, A.limit - 1, 'WITHSCORES'), {}
+    for i = 1, #flat, 2 do left[#left + 1] = {A.to, int(tonumber(flat[i + 1])), flat[i]} end
+    return left
+end
+
+-- The partitions that may not have got all messages.
+function ops.owed()
+    local owed = {}
+    for to = 0, A.parts - 1 do
+        if redis.call('EXISTS', key('out', to)) == 1 then owed[#owed + 1] = to end
+    end
+    return owed
+end
+
+-- Numbers for an operation in another partition.
+function ops.number()
+    return int(draw(A.numbers))
+end

@@ -44,6 +44,12 @@ impl Bells {
         let errands = rung.errands.iter().filter_map(|errand| hung.errands.get(errand));
         destinations.chain(errands).for_each(|bell| bell.notify_one());
     }
+
+    /// Rings them all: anything may have happened.
+    pub(super) fn ring_all(&self) {
+        let hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hung.destinations.values().chain(hung.errands.values()).for_each(|bell| bell.notify_one());
+    }
 }
 
 impl Rung {

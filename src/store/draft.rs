@@ -1,18 +1,26 @@
-//! Receipts and outcomes as rows to be, serialised by the caller so that the writer thread need not.
+//! Receipts and outcomes as rows to be, serialised before a backend gets them.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::gather::GatherDraft;
-use super::hold::HoldDraft;
-use super::row::{micros, span};
+use super::StoreError;
 use crate::model::{
-    Decision, Delivery, EventId, Failure, Held, Outcome, Processed, Receipt, ReceiptId, RouteVerdict,
-    Timestamp,
+    BatchId, Decision, Delivery, EventId, Failure, Gathered, Held, Outcome, Processed, Receipt, ReceiptId,
+    RouteVerdict, Timestamp,
 };
-use crate::store::StoreError;
+
+/// Microseconds since 1970.
+pub(super) fn micros(instant: Timestamp) -> i64 {
+    instant.as_microsecond()
+}
+
+/// A duration in microseconds.
+pub(super) fn span(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
 
 /// A receipt as rows of `receipts`, `receipt_content` and `dedupe`.
 #[derive(Debug)]
@@ -88,6 +96,69 @@ pub(super) struct DeliveryDraft {
     pub(super) body: Option<Bytes>,
     pub(super) supersede: bool,
     pub(super) created_at: i64,
+}
+
+/// Some hundred thousand years: sums of instants and spans stay within the file's numbers.
+const LONGEST: i64 = i64::MAX / 4;
+
+/// An event that waits, serialised by the caller.
+#[derive(Debug)]
+pub(super) struct GatherDraft {
+    /// Its index among the outcome's events.
+    pub(super) event: usize,
+    pub(super) route: String,
+    pub(super) by: &'static str,
+    pub(super) key: String,
+    pub(super) group: String,
+    pub(super) quiet: i64,
+    pub(super) max_wait: i64,
+    pub(super) max_events: i64,
+    pub(super) max_bytes: i64,
+    pub(super) alone: bool,
+    pub(super) content: String,
+    pub(super) lookups: String,
+    pub(super) lineage: String,
+    /// Of the batch, should it open one.
+    pub(super) batch: BatchId,
+}
+
+impl GatherDraft {
+    pub(super) fn new(gathered: &Gathered, event: usize, now: Timestamp) -> Result<Self, StoreError> {
+        let window = &gathered.window;
+        Ok(Self {
+            event,
+            route: gathered.route.clone(),
+            by: gathered.by.name(),
+            key: gathered.key.clone(),
+            group: gathered.group.clone(),
+            quiet: span(window.quiet).min(LONGEST),
+            max_wait: span(window.max_wait).min(LONGEST),
+            max_events: i64::from(window.max_events),
+            max_bytes: i64::try_from(window.max_bytes).unwrap_or(i64::MAX),
+            alone: gathered.alone,
+            content: json(gathered.content.as_ref())?,
+            lookups: json(&gathered.lookups)?,
+            lineage: json(&gathered.lineage)?,
+            batch: BatchId::new(now),
+        })
+    }
+
+    /// Of what it brings, in bytes.
+    pub(super) fn size(&self) -> i64 {
+        (self.content.len() + self.lookups.len() + self.lineage.len()) as i64
+    }
+}
+
+/// A place to hold, within an outcome.
+#[derive(Debug)]
+pub(super) struct HoldDraft {
+    /// Its index among the outcome's events.
+    pub(super) event: usize,
+    pub(super) route: String,
+    pub(super) destination: String,
+    pub(super) lane: String,
+    /// It stands before the outcome's delivery of this index.
+    pub(super) before: usize,
 }
 
 impl ReceiptDraft {
@@ -276,4 +347,10 @@ pub(super) fn reason(failure: &Failure) -> String {
 pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value)
         .map_err(|error| StoreError::Conflict(format!("it cannot be written as JSON: {error}")))
+}
+
+/// The same back.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text)
+        .map_err(|error| StoreError::Unavailable(format!("its data is damaged: {error}")))
 }

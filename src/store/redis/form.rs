@@ -1,0 +1,335 @@
+//! What the script is asked, as JSON beside blobs. Absent means nil there, so `None` is left out.
+
+use serde::Serialize;
+
+use super::pack::pack;
+use super::part::Parts;
+use crate::model::{Attempt, Final};
+use crate::store::draft::{
+    DeliveryDraft, EventDraft, GatherDraft, HoldDraft, OutcomeDraft, ReceiptDraft, json, micros,
+};
+use crate::store::{Leased, Settlement, StoreError};
+
+/// Lua counts exactly up to 2^53.
+pub(super) const EXACT: i64 = 1 << 52;
+
+/// Uninterpreted arguments; each is named by its place, counted from 1.
+#[derive(Debug)]
+pub(super) struct Blobs {
+    pub(super) list: Vec<Vec<u8>>,
+    above: usize,
+}
+
+impl Blobs {
+    pub(super) fn new(compress_above: usize) -> Self {
+        Self { list: Vec::new(), above: compress_above }
+    }
+
+    /// Adds one; its place.
+    pub(super) fn add(&mut self, bytes: &[u8]) -> usize {
+        self.list.push(pack(bytes, self.above));
+        self.list.len()
+    }
+
+    pub(super) fn add_json(&mut self, value: &impl Serialize) -> Result<usize, StoreError> {
+        let text = json(value)?;
+        Ok(self.add(text.as_bytes()))
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ReceiptForm<'a> {
+    id: String,
+    source: &'a str,
+    at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    /// When the key is forgotten, and how long that is.
+    expires: i64,
+    window: i64,
+}
+
+impl<'a> ReceiptForm<'a> {
+    pub(super) fn new(draft: &'a ReceiptDraft) -> Self {
+        let expires = draft.key.as_ref().map_or(0, |(_, expires_at)| *expires_at);
+        Self {
+            id: draft.id.to_string(),
+            source: &draft.source,
+            at: draft.received_at,
+            key: draft.key.as_ref().map(|(key, _)| key.as_str()),
+            expires: expires.min(EXACT),
+            window: expires.saturating_sub(draft.received_at).clamp(0, EXACT),
+        }
+    }
+}
+
+/// What a packed receipt holds besides its body; all but the digest is JSON.
+#[derive(Debug, Serialize)]
+struct ReceiptBlob<'a> {
+    request: &'a str,
+    proof: &'a str,
+    dedupe: Option<&'a str>,
+    notes: &'a str,
+    masked: &'a str,
+    body_sha256: &'a str,
+}
+
+/// Content and body of a receipt, as the first two blobs.
+pub(super) fn add_receipt(draft: &ReceiptDraft, blobs: &mut Blobs) -> Result<(), StoreError> {
+    let ReceiptDraft { request, proof, notes, masked, body_sha256, .. } = draft;
+    let dedupe = draft.dedupe.as_deref();
+    blobs.add_json(&ReceiptBlob { request, proof, dedupe, notes, masked, body_sha256 })?;
+    blobs.add(&draft.body);
+    Ok(())
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct OutcomeForm<'a> {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    is_failure: bool,
+    deferred: bool,
+    events: Vec<EventForm<'a>>,
+    deliveries: Vec<DeliveryForm<'a>>,
+    held: Vec<HoldForm<'a>>,
+    gathered: Vec<GatherForm<'a>>,
+    blob: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct EventForm<'a> {
+    id: &'a str,
+    r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlation: Option<&'a str>,
+    deliveries: i64,
+    failed: i64,
+    filtered: i64,
+    deferred: i64,
+    gathered: i64,
+    standing: &'a [String],
+}
+
+/// A delivery; its blobs are its content and, behind that, its body.
+#[derive(Debug, Serialize)]
+pub(super) struct DeliveryForm<'a> {
+    id: &'a str,
+    part: u32,
+    /// Which event of the outcome, from 1.
+    event: usize,
+    route: &'a str,
+    to: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane: Option<&'a str>,
+    supersede: bool,
+    created: i64,
+    blob: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct HoldForm<'a> {
+    part: u32,
+    event: usize,
+    route: &'a str,
+    to: &'a str,
+    lane: &'a str,
+    before: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct GatherForm<'a> {
+    part: u32,
+    event: usize,
+    route: &'a str,
+    by: &'a str,
+    key: &'a str,
+    group: &'a str,
+    quiet: i64,
+    max_wait: i64,
+    max_events: i64,
+    max_bytes: i64,
+    alone: bool,
+    size: i64,
+    /// The batch, should it open one.
+    batch: String,
+    blob: usize,
+}
+
+/// What a packed outcome holds.
+#[derive(Debug, Serialize)]
+struct OutcomeBlob<'a> {
+    revision: &'a str,
+    /// JSON, as are the events.
+    failure: Option<&'a str>,
+    events: &'a str,
+}
+
+/// What a packed member of a batch holds, each as JSON.
+#[derive(Debug, Serialize)]
+struct GatherBlob<'a> {
+    event: &'a str,
+    lookups: &'a str,
+    lineage: &'a str,
+}
+
+/// What a packed delivery holds besides its body.
+#[derive(Debug, Serialize)]
+struct DeliveryBlob<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    content_type: &'a str,
+    /// JSON.
+    headers: &'a str,
+}
+
+impl<'a> OutcomeForm<'a> {
+    pub(super) fn new(draft: &'a OutcomeDraft, parts: Parts, blobs: &mut Blobs) -> Result<Self, StoreError> {
+        let OutcomeDraft { revision, failure, json, .. } = draft;
+        let blob = blobs.add_json(&OutcomeBlob { revision, failure: failure.as_deref(), events: json })?;
+        let deliveries = draft.deliveries.iter().map(|one| DeliveryForm::new(one, parts, blobs));
+        let deliveries = deliveries.collect::<Result<_, _>>()?;
+        let gathered =
+            draft.gathered.iter().map(|one| gather(one, parts, blobs)).collect::<Result<_, _>>()?;
+        Ok(Self {
+            state: draft.status,
+            reason: draft.reason.as_deref(),
+            is_failure: draft.failure.is_some(),
+            deferred: draft.deferred,
+            events: draft.events.iter().map(event).collect(),
+            deliveries,
+            held: draft.held.iter().map(|one| hold(one, parts)).collect(),
+            gathered,
+            blob,
+        })
+    }
+
+    /// How many numbers it takes: for each delivery and each place that is held.
+    pub(super) fn numbers(&self) -> usize {
+        self.deliveries.len() + self.held.len()
+    }
+}
+
+fn event(draft: &EventDraft) -> EventForm<'_> {
+    EventForm {
+        id: &draft.id,
+        r#type: &draft.r#type,
+        kind: draft.kind.as_deref(),
+        name: draft.name.as_deref(),
+        correlation: draft.correlation_id.as_deref(),
+        deliveries: draft.deliveries,
+        failed: draft.failed,
+        filtered: draft.filtered,
+        deferred: draft.deferred,
+        gathered: draft.gathered,
+        standing: &draft.standing,
+    }
+}
+
+impl<'a> DeliveryForm<'a> {
+    pub(super) fn new(draft: &'a DeliveryDraft, parts: Parts, blobs: &mut Blobs) -> Result<Self, StoreError> {
+        let DeliveryDraft { url, content_type, headers, .. } = draft;
+        let blob = blobs.add_json(&DeliveryBlob { url: url.as_deref(), content_type, headers })?;
+        blobs.add(draft.body.as_deref().unwrap_or_default());
+        Ok(Self {
+            id: &draft.id,
+            part: parts.of_delivery(&draft.id, &draft.destination, draft.lane.as_deref()),
+            event: draft.event + 1,
+            route: &draft.route,
+            to: &draft.destination,
+            lane: draft.lane.as_deref(),
+            supersede: draft.supersede,
+            created: draft.created_at,
+            blob,
+        })
+    }
+}
+
+fn hold(draft: &HoldDraft, parts: Parts) -> HoldForm<'_> {
+    let HoldDraft { event, route, destination, lane, before } = draft;
+    HoldForm {
+        part: parts.of_lane(destination, lane),
+        event: event + 1,
+        route,
+        to: destination,
+        lane,
+        before: *before,
+    }
+}
+
+fn gather<'a>(draft: &'a GatherDraft, parts: Parts, blobs: &mut Blobs) -> Result<GatherForm<'a>, StoreError> {
+    let GatherDraft { content, lookups, lineage, .. } = draft;
+    Ok(GatherForm {
+        part: parts.of_group(&draft.route, draft.by, &draft.key, &draft.group),
+        event: draft.event + 1,
+        route: &draft.route,
+        by: draft.by,
+        key: &draft.key,
+        group: &draft.group,
+        quiet: draft.quiet.min(EXACT),
+        max_wait: draft.max_wait.min(EXACT),
+        max_events: draft.max_events,
+        max_bytes: draft.max_bytes.min(EXACT),
+        alone: draft.alone,
+        size: draft.size(),
+        batch: draft.batch.to_string(),
+        blob: blobs.add_json(&GatherBlob { event: content, lookups, lineage })?,
+    })
+}
+
+/// What tells whose lease it is.
+#[derive(Debug, Serialize)]
+pub(super) struct LeaseForm {
+    id: String,
+    to: String,
+    slot: String,
+    token: String,
+}
+
+impl LeaseForm {
+    pub(super) fn new(leased: &Leased) -> Self {
+        let delivery = &leased.delivery;
+        let slot = match &delivery.lane {
+            Some(lane) => format!("l:{lane}"),
+            None => format!("s:{}", delivery.id),
+        };
+        Self {
+            id: delivery.id.to_string(),
+            to: delivery.destination.clone(),
+            slot,
+            token: leased.token.to_string(),
+        }
+    }
+}
+
+/// What an attempt led to; the attempt is its blob.
+#[derive(Debug, Serialize)]
+pub(super) struct SettleForm<'a> {
+    #[serde(flatten)]
+    lease: LeaseForm,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// When it is due again.
+    again: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+}
+
+impl<'a> SettleForm<'a> {
+    pub(super) fn new(leased: &Leased, attempt: &Attempt, settlement: &'a Settlement) -> Self {
+        let (state, reason, again) = match settlement {
+            Settlement::Final(Final::Delivered, reason) => ("delivered", reason.as_deref(), 0),
+            Settlement::Final(Final::Dead, reason) => ("dead", reason.as_deref(), 0),
+            Settlement::Again(at) => ("pending", None, micros(*at)),
+        };
+        let (class, status) = (attempt.class.map(|class| class.name()), attempt.status);
+        Self { lease: LeaseForm::new(leased), state, reason, again, class, status }
+    }
+}

@@ -1,0 +1,136 @@
+-- The order inside a lane, and who may be claimed. Ready is the head of a lane, unless it is a held
+-- place or somebody is at work in the lane; deliveries without a lane are always heads.
+--
+-- lane:<#destination>:<destination>:<lane>          ZSET: what is pending and held there, by place;
+--                                                   deliveries as marked ids, holds as `~<hold>`
+-- holds:<#destination>:<destination>:<lane>:<#route>:<route>  ZSET: the holds of one route, by place
+-- fresh:<destination>, again:<destination>          ZSET: what is ready, by when it is due: without
+--                                                   tries, and with
+
+local lane = {}
+
+local function scoped(name, destination, rest)
+    return key(name, int(#destination), destination, rest)
+end
+
+-- What a loan is about: a whole lane, or one delivery.
+local function slot_of(row)
+    return row.lane and 'l:' .. row.lane or 's:' .. row.id
+end
+
+local function kind_of(destination)
+    return 'd:' .. destination
+end
+
+local function first_due(destination)
+    return earlier(first_score(key('fresh', destination)), first_score(key('again', destination)))
+end
+
+-- Lets a delivery be claimed, or not.
+local function set_ready(row, is_ready)
+    local member = mark(num(row.n), row.id)
+    local fresh, again = key('fresh', row.to), key('again', row.to)
+    if not is_ready then
+        redis.call('ZREM', fresh, member)
+        redis.call('ZREM', again, member)
+        return
+    end
+    local mine, other = fresh, again
+    if num(row.tries) > 0 then mine, other = again, fresh end
+    -- Who found nothing waits to be called; who found more than it could take comes back by itself.
+    local was, is = first_due(row.to), num(row.due)
+    redis.call('ZREM', other, member)
+    redis.call('ZADD', mine, is, member)
+    if not was or is < was then call_all('d:' .. row.to) else ring('d:' .. row.to) end
+end
+
+-- What readiness depends on, of a pending delivery.
+local function waiting_row(id)
+    local values = redis.call('HMGET', key('d', id), 'n', 'to', 'lane', 'tries', 'due')
+    return {id = id, n = values[1], to = values[2], lane = values[3] or nil, tries = values[4], due = values[5]}
+end
+
+-- Marks the head of a lane, and whoever was pushed behind it, as what they are now.
+function lane.refresh(destination, name)
+    local is_busy = loan.runs(kind_of(destination), 'l:' .. name)
+    local first = redis.call('ZRANGE', scoped('lane', destination, name), 0, 1)
+    for i, member in ipairs(first) do
+        if string.sub(member, 1, 1) ~= '~' then
+            set_ready(waiting_row(unmark(member)), i == 1 and not is_busy)
+        end
+    end
+end
+
+-- The same for the slot of a delivery that is pending.
+function lane.refresh_slot(row)
+    if row.lane then return lane.refresh(row.to, row.lane) end
+    set_ready(row, not loan.runs(kind_of(row.to), slot_of(row)))
+end
+
+-- Adds a pending delivery at its place.
+function lane.join(row)
+    if not row.lane then return lane.refresh_slot(row) end
+    local name, member = scoped('lane', row.to, row.lane), mark(num(row.n), row.id)
+    redis.call('ZADD', name, num(row.place), member)
+    if redis.call('ZRANGE', name, 0, 0)[1] == member then lane.refresh(row.to, row.lane) end
+end
+
+-- Takes out one that is pending no more, and lets the next go.
+function lane.leave(row)
+    set_ready(row, false)
+    if not row.lane then return end
+    redis.call('ZREM', scoped('lane', row.to, row.lane), mark(num(row.n), row.id))
+    lane.refresh(row.to, row.lane)
+end
+
+-- Lets what a loan that ran out kept be claimed again.
+function lane.take_back(destination)
+    for _, slot in ipairs(loan.over(kind_of(destination))) do
+        local what = string.sub(slot, 3)
+        if string.sub(slot, 1, 2) == 'l:' then
+            lane.refresh(destination, what)
+        elseif redis.call('HGET', key('d', what), 'state') == 'pending' then
+            set_ready(waiting_row(what), true)
+        end
+    end
+end
+
+local function holds_of(hold)
+    return scoped('holds', hold.to, hold.lane .. ':' .. int(#hold.route) .. ':' .. hold.route)
+end
+
+-- A hold as a member: where its receipt is, the receipt, and what the place is for.
+local function hold_member(hold)
+    return '~' .. table.concat({int(hold.from), hold.receipt, hold.event, hold.route}, ' ')
+end
+
+-- Tells the receipts whose holds are now the first of their route: their lookups may be made. Those of
+-- one receipt do not wait for each other.
+local function grant(hold)
+    local first
+    for _, member in ipairs(redis.call('ZRANGE', holds_of(hold), 0, 99)) do
+        local from, id, event = string.match(member, '^~(%S+) (%S+) (%S+) ')
+        if first and id ~= first then return end
+        first = id
+        local granted = {receipt = id, event = event, route = hold.route, to = hold.to, lane = hold.lane}
+        send(from, 'granted', granted)
+    end
+end
+
+-- Keeps a place: { from (the receipt's partition), receipt, event, route, to, lane, place }.
+function handlers.hold(hold)
+    local member = hold_member(hold)
+    redis.call('ZADD', scoped('lane', hold.to, hold.lane), hold.place, member)
+    redis.call('ZADD', holds_of(hold), hold.place, member)
+    grant(hold)
+end
+
+-- Lets a place go, and its lane with it.
+function handlers.free(hold)
+    local member = hold_member(hold)
+    redis.call('ZREM', scoped('lane', hold.to, hold.lane), member)
+    redis.call('ZREM', holds_of(hold), member)
+    grant(hold)
+    lane.refresh(hold.to, hold.lane)
+    ring('d:' .. hold.to)
+end
