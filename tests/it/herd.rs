@@ -18,7 +18,7 @@ use self::arrivals::{Arrival, Late, check};
 use self::flock::Flock;
 use self::senders::Senders;
 use crate::process::post_until_taken;
-use crate::redis_server::{Options, Server};
+use crate::redis_server::{Cluster, Options, Sentinels, Server};
 
 /// How many objects there are, and how many changes each of them has.
 #[derive(Debug, Clone, Copy)]
@@ -54,9 +54,9 @@ impl Size {
     }
 }
 
-/// What the configs say of a state on this server.
-fn state(server: &Server) -> String {
-    format!("{}?prefix=herd", server.url())
+/// What the configs say of a state there.
+fn state(url: &str) -> String {
+    format!("{url}?prefix=herd")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,19 +78,26 @@ async fn one_gateway_behind_a_load_balancer_delivers_all_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "there is no shared state yet"]
 async fn a_herd_of_two_loses_nothing_while_one_after_the_other_is_killed() {
-    killed_again_and_again(2).await;
+    let server = Server::start(Options::default());
+    killed_again_and_again(&state(&server.url()), 2, Size::of(4000, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "there is no shared state yet"]
 async fn a_herd_of_three_loses_nothing_while_one_after_the_other_is_killed() {
-    killed_again_and_again(3).await;
+    let server = Server::start(Options::default());
+    killed_again_and_again(&state(&server.url()), 3, Size::of(4000, 200)).await;
 }
 
-async fn killed_again_and_again(gateways: usize) {
-    let server = Server::start(Options::default());
-    let size = Size::of(4000, 200);
-    let mut flock = Flock::start(&state(&server), gateways).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "there is no shared state yet"]
+async fn a_herd_on_a_cluster_loses_nothing_while_one_after_the_other_is_killed() {
+    let cluster = Cluster::start();
+    killed_again_and_again(&state(&cluster.url()), 2, Size::of(1000, 100)).await;
+}
+
+async fn killed_again_and_again(state: &str, gateways: usize, size: Size) {
+    let mut flock = Flock::start(state, gateways).await;
     let begun = Instant::now();
     let senders = size.senders(&flock);
     let mut kills = 0;
@@ -118,7 +125,7 @@ async fn killed_again_and_again(gateways: usize) {
 async fn what_a_gateway_settles_that_slept_through_its_leases_is_refused() {
     let server = Server::start(Options::default());
     let size = Size { objects: 12, changes: 20 };
-    let mut flock = Flock::asleep(&state(&server), 2).await;
+    let mut flock = Flock::asleep(&state(&server.url()), 2).await;
     // The first changes are under way from one gateway when it falls asleep.
     flock.wake(0).await;
     let held = flock.receiver.hold();
@@ -175,8 +182,8 @@ async fn lost(flock: &Flock, n: usize, count: usize) {
 #[ignore = "there is no shared state yet"]
 async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_order() {
     let server = Server::start(Options::default());
-    let size = Size::of(2000, 100);
-    let mut flock = Flock::start(&state(&server), 3).await;
+    let size = Size { objects: 100, changes: 12 };
+    let mut flock = Flock::start(&state(&server.url()), 3).await;
     let senders = size.senders(&flock);
     senders.until_taken(size.total() / 4).await;
     flock.gateway(0).stop();
@@ -197,8 +204,8 @@ async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_or
 #[ignore = "there is no shared state yet"]
 async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_taken() {
     let mut server = Server::start(Options::default().append_only("always"));
-    let size = Size::of(2000, 100);
-    let flock = Flock::start(&state(&server), 2).await;
+    let size = Size { objects: 100, changes: 12 };
+    let flock = Flock::start(&state(&server.url()), 2).await;
     let senders = size.senders(&flock);
     for part in 1..4 {
         senders.until_taken(size.total() * part / 4).await;
@@ -222,20 +229,38 @@ async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_t
 #[ignore = "there is no shared state yet"]
 async fn gateways_go_on_with_a_server_that_comes_back_empty() {
     let mut server = Server::start(Options::default());
+    let flock = Flock::start(&state(&server.url()), 2).await;
     let size = Size { objects: 50, changes: 10 };
-    let flock = Flock::start(&state(&server), 2).await;
     let senders = size.senders(&flock);
     senders.until_taken(size.total() / 2).await;
     server.kill();
     server.restart();
     senders.finish().await;
-    // What was taken before is gone with the server; of objects it never knew, nothing may be.
-    let new = 101..151;
-    Senders::start(&flock.http, &flock.hook(), new.clone(), 1..11).finish().await;
+    newcomers_arrive(&flock).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "there is no shared state yet"]
+async fn gateways_follow_the_replica_that_takes_over() {
+    let mut group = Sentinels::start();
+    let flock = Flock::start(&state(&group.url()), 2).await;
+    let size = Size { objects: 50, changes: 20 };
+    let senders = size.senders(&flock);
+    senders.until_taken(size.total() / 2).await;
+    let port = group.master_port();
+    group.kill_master();
+    senders.finish().await;
+    assert_ne!(group.master_port(), port);
+    newcomers_arrive(&flock).await;
+}
+
+/// What was taken before may be gone with a server; of objects that it never knew, nothing may be.
+async fn newcomers_arrive(flock: &Flock) {
+    let objects = 1001..1051;
+    Senders::start(&flock.http, &flock.hook(), objects.clone(), 1..11).finish().await;
     flock.settled().await;
-    let arrivals = flock.receiver.received();
-    let arrivals: Vec<Arrival> =
-        arrivals.iter().map(Arrival::of).filter(|arrival| new.contains(&arrival.object)).collect();
-    let sent = new.map(|object| (object, 10)).collect();
+    let mut arrivals: Vec<Arrival> = flock.receiver.received().iter().map(Arrival::of).collect();
+    arrivals.retain(|arrival| objects.contains(&arrival.object));
+    let sent = objects.map(|object| (object, 10)).collect();
     check(&arrivals, &sent, Late::Never).unwrap_or_else(|wrong| panic!("{wrong}"));
 }

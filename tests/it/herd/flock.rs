@@ -14,8 +14,8 @@ use crate::process::{Gateway, Http, free_port, get, http, status};
 use crate::receiver::Receiver;
 use crate::world::write;
 
-/// Short enough that what a gateway left behind is soon taken over.
-const TIMEOUT: &str = "1s";
+/// Of attempts. Longer than anything takes that is not meant to.
+const TIMEOUT: &str = "5s";
 /// How long the number of pending events may stand still: longer than any lease runs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
