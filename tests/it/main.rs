@@ -10,6 +10,7 @@ mod circle;
 mod corpus;
 mod delivery;
 mod freshness;
+mod herd;
 mod import;
 mod kill;
 mod lookups;

@@ -1,8 +1,9 @@
 //! The gateway as a process of its own, to be killed.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -24,25 +25,46 @@ pub fn http() -> Http {
 /// A running gateway; killed when dropped.
 pub struct Gateway {
     program: Program,
-    config: String,
+    config: PathBuf,
+    log: Option<PathBuf>,
 }
 
 impl Gateway {
     pub fn spawn(config: &Path) -> Self {
-        let config = config.to_str().unwrap().to_owned();
-        Self { program: Self::run(&config), config }
+        Self { program: run(config, None), config: config.to_owned(), log: None }
     }
 
-    fn run(config: &str) -> Program {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_crossconnect"));
-        command.args(["serve", "--config", config]).env("RUST_LOG", "error").stdout(Stdio::null());
-        Program::spawn(&mut command, "crossconnect")
+    /// Its warnings go to the end of a file.
+    pub fn spawn_with_log(config: &Path, log: &Path) -> Self {
+        Self { program: run(config, Some(log)), config: config.to_owned(), log: Some(log.to_owned()) }
     }
 
     pub fn kill_and_restart(&mut self) {
         self.program.kill();
-        self.program = Self::run(&self.config);
+        self.program = run(&self.config, self.log.as_deref());
     }
+
+    /// SIGSTOP: its connections stay open, and nothing is answered.
+    pub fn stop(&self) {
+        self.program.stop();
+    }
+
+    pub fn go_on(&self) {
+        self.program.go_on();
+    }
+}
+
+fn run(config: &Path, log: Option<&Path>) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crossconnect"));
+    command.arg("serve").arg("--config").arg(config).stdout(Stdio::null());
+    match log {
+        None => command.env("RUST_LOG", "error"),
+        Some(log) => {
+            let log = File::options().create(true).append(true).open(log).unwrap();
+            command.env("RUST_LOG", "warn").env("NO_COLOR", "1").stderr(log)
+        }
+    };
+    Program::spawn(&mut command, "crossconnect")
 }
 
 /// A port of loopback that nobody has. Clients get theirs from a range above (32768 and up on
@@ -85,6 +107,13 @@ pub async fn get(http: &Http, url: &str) -> Option<serde_json::Value> {
         bytes.extend_from_slice(frame.ok()?.data_ref()?);
     }
     serde_json::from_slice(&bytes).ok()
+}
+
+/// The status that a GET gives, if an answer comes soon.
+pub async fn status(http: &Http, url: &str) -> Option<u16> {
+    let request = http.request(http::Request::get(url).body(Full::default()).unwrap());
+    let answer = tokio::time::timeout(Duration::from_secs(1), request).await.ok()?;
+    answer.ok().map(|answer| answer.status().as_u16())
 }
 
 /// The ledger of a gateway, once nothing is pending any more; the last one seen if that never is.

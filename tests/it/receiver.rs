@@ -120,7 +120,9 @@ impl Receiver {
     async fn take(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, mut body) = request.into_parts();
         let mut bytes = BytesMut::new();
-        while let Some(Ok(frame)) = body.frame().await {
+        while let Some(frame) = body.frame().await {
+            // A sender that was killed half-way said nothing, and hears nothing.
+            let Ok(frame) = frame else { return Response::default() };
             if let Ok(data) = frame.into_data() {
                 bytes.extend_from_slice(&data);
             }
