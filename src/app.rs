@@ -83,7 +83,7 @@ pub async fn run(config_file: String, shutdown: impl Future<Output = ()> + Send)
 impl App {
     /// Opens the state, binds both addresses and starts delivering.
     pub async fn start(rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let store = open(&rules, clock.clone()).await?;
+        let store = open_state(&rules.config.state, &rules.config.instance, clock.clone()).await?;
         Self::start_with(rules, clock, store).await
     }
 
@@ -223,17 +223,23 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(task)
 }
 
-async fn open(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
-    match &rules.config.state {
+/// Opens a state; `instance` tells this process from others that share it.
+pub async fn open_state(
+    state: &State,
+    instance: &str,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Store>, Error> {
+    match state {
         State::Sqlite(path) => {
             let store: Arc<dyn Store> =
                 Sqlite::open(path, clock).map_err(|error| Error::State(error.to_string()))?;
             Ok(store)
         }
         State::Redis(state) => {
-            let settings = Settings { gateway: rules.config.instance.clone(), time: Time::Server };
-            let store: Arc<dyn Store> =
-                Redis::open(state, clock, settings).await.map_err(|error| Error::State(error.to_string()))?;
+            let settings = Settings { gateway: instance.to_owned(), time: Time::Server };
+            let store: Arc<dyn Store> = Redis::open(state, clock, settings)
+                .await
+                .map_err(|error| Error::State(error.to_string()))?;
             Ok(store)
         }
     }

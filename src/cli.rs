@@ -23,6 +23,7 @@ pub mod scheme;
 pub mod send;
 pub mod serve;
 pub mod signature;
+pub mod state;
 pub mod table;
 pub mod terminal;
 pub mod test;
@@ -90,6 +91,8 @@ pub enum Command {
     Explain(explain::Args),
     /// Runs stored receipts through the current rules again
     Replay(replay::Args),
+    /// Moves what is pending from one state to another
+    State(state::Args),
     /// Makes a config of what NetBox, Infrahub or DATAGERRY exported
     Import(import::Args),
     /// Prints the JSON Schema of config.yaml
@@ -155,6 +158,7 @@ pub fn run(cli: Cli, out: &mut dyn Write) -> anyhow::Result<Exit> {
         Command::Destinations(args) => wait(destinations::run(args, out)),
         Command::Explain(args) => wait(explain::run(args, out)),
         Command::Replay(args) => wait(replay::run(args, out)),
+        Command::State(args) => wait(state::run(args, out)),
         Command::Import(args) => import::run(&args, out),
         Command::Schema(_) => schema::run(out),
         Command::Healthcheck(args) => wait(healthcheck::run(args, &config, out)),

@@ -5,8 +5,10 @@
 
 mod bells;
 mod condition;
+pub mod copy;
 mod cursor;
 mod draft;
+mod moved;
 pub mod redis;
 pub mod sqlite;
 mod waiting;
@@ -19,12 +21,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::model::{
-    Attempt, BatchId, Delivery, DeliveryId, DeliveryState, Final, Outcome, Receipt, ReceiptId, Sealed,
-    Timestamp,
+    Attempt, BatchId, Delivery, DeliveryId, DeliveryState, Final, Gathered, Outcome, Receipt, ReceiptId,
+    Sealed, Timestamp,
 };
 
 pub use crate::model::OWN_SOURCE;
 pub use condition::{Condition, Notice, Paused, Told};
+pub use moved::Past;
 pub use waiting::{Deferred, Due, LeasedBatch, LeasedReceipt, Ripe, Waiting};
 
 /// What a store can fail with.
@@ -423,6 +426,26 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Deletes what is finished and old enough, in bounded steps that let other writes between
     /// them, and dedupe keys whose window is over; how many receipts went.
     async fn purge(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// What of a receipt waits in open batches, to be gathered again in another state: in the same
+    /// groups, with windows that are over at once.
+    async fn gathering(&self, receipt: ReceiptId) -> Result<Vec<Gathered>, StoreError>;
+
+    /// Gives a pending delivery the past that it had in another state. `Conflict`: it is not pending
+    /// any more, or an attempt is under way.
+    async fn adopt(&self, delivery: DeliveryId, past: &Past) -> Result<(), StoreError>;
+
+    /// Remembers a dedupe key as that of a receipt, which need not be here, until then; unless it is
+    /// remembered already at `now`. Whether it was not.
+    async fn remember(
+        &self,
+        first: (&str, &str, ReceiptId),
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// The names of other processes that work on this state.
+    async fn others(&self) -> Result<Vec<String>, StoreError>;
 
     /// Asks all other processes that share this state to load their rules again.
     async fn call_for_reload(&self) -> Result<(), StoreError>;

@@ -51,6 +51,12 @@ pub struct Window {
     pub max_bytes: u64,
 }
 
+impl Window {
+    /// One that is over as soon as something is in it, and of any size.
+    pub const OVER: Self =
+        Self { quiet: Duration::ZERO, max_wait: Duration::ZERO, max_events: u32::MAX, max_bytes: u64::MAX };
+}
+
 /// An event that waits for others before it leaves by a route.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gathered {

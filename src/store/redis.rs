@@ -4,6 +4,7 @@
 //! has to change in another partition it sends as a message that arrives exactly once (see
 //! `redis/desk.rs` and `redis/lua/base.lua`). Leases are kept in the server's time.
 
+mod adopt;
 mod answer;
 mod batch;
 mod beat;
@@ -35,12 +36,12 @@ use self::part::Parts;
 use super::draft::{OutcomeDraft, ReceiptDraft, micros, span};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
-    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Paused, ReceiptFilter,
+    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Past, Paused, ReceiptFilter,
     ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
 use crate::clock::Clock;
 use crate::config;
-use crate::model::{Attempt, DeliveryId, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
+use crate::model::{Attempt, DeliveryId, Gathered, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 
 pub use self::desk::Time;
 pub use self::link::OpenError;
@@ -295,6 +296,10 @@ impl Store for Redis {
     }
 
     async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError> {
+        // Somebody listened.
+        if !self.desk.others(now).await?.is_empty() {
+            return Ok(0);
+        }
         batch::listen_again(&self.desk, now).await
     }
 
@@ -402,6 +407,30 @@ impl Store for Redis {
 
     async fn purge(&self, _keep: Keep, _now: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    async fn gathering(&self, receipt: ReceiptId) -> Result<Vec<Gathered>, StoreError> {
+        let part = self.part_of_receipt(receipt).await?;
+        adopt::gathering(&self.desk, (part, receipt), self.clock.now()).await
+    }
+
+    async fn adopt(&self, delivery: DeliveryId, past: &Past) -> Result<(), StoreError> {
+        let part = self.part_of_delivery(delivery).await?;
+        let blobs = Blobs::new(self.compress_above);
+        adopt::adopt(&self.desk, (part, delivery), past, blobs, self.clock.now()).await
+    }
+
+    async fn remember(
+        &self,
+        first: (&str, &str, ReceiptId),
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        adopt::remember(&self.desk, first, until, now).await
+    }
+
+    async fn others(&self) -> Result<Vec<String>, StoreError> {
+        self.desk.others(self.clock.now()).await
     }
 
     async fn call_for_reload(&self) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! caller serialises and decodes; the writer only binds, steps and commits.
 
 mod accept;
+mod adopt;
 mod batch;
 mod claim;
 mod condition;
@@ -43,6 +44,7 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
+use self::adopt::PastDraft;
 use self::claim::RawClaimed;
 use self::desk::{Desk, Fault};
 use self::line::{Line, closed};
@@ -57,11 +59,11 @@ use super::bells::Bells;
 use super::draft::{OutcomeDraft, ReceiptDraft, micros};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
-    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, ReceiptFilter, ReceiptSummary,
-    Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
+    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Past, ReceiptFilter,
+    ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
 use crate::clock::Clock;
-use crate::model::{Attempt, DeliveryId, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
+use crate::model::{Attempt, DeliveryId, Gathered, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 
 pub use self::open::OpenError;
 
@@ -292,6 +294,31 @@ impl Store for Sqlite {
                 return Ok(receipts);
             }
         }
+    }
+
+    async fn gathering(&self, receipt: ReceiptId) -> Result<Vec<Gathered>, StoreError> {
+        self.threads.reader.ask(move |conn| adopt::gathering(conn, receipt)).await
+    }
+
+    async fn adopt(&self, delivery: DeliveryId, past: &Past) -> Result<(), StoreError> {
+        let (past, now) = (PastDraft::new(past)?, micros(self.clock.now()));
+        self.write(move |desk| adopt::adopt(desk, delivery, &past, now)).await
+    }
+
+    async fn remember(
+        &self,
+        (source, key, receipt): (&str, &str, ReceiptId),
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (source, key) = (source.to_owned(), key.to_owned());
+        let (until, now) = (micros(until), micros(now));
+        self.write(move |desk| adopt::remember(desk, (&source, &key, receipt), until, now)).await
+    }
+
+    async fn others(&self) -> Result<Vec<String>, StoreError> {
+        // Nobody else has the file.
+        Ok(Vec::new())
     }
 
     async fn call_for_reload(&self) -> Result<(), StoreError> {

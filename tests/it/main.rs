@@ -14,6 +14,7 @@ mod herd;
 mod import;
 mod kill;
 mod lookups;
+mod moving;
 mod notices;
 mod operate;
 mod presets;

@@ -231,6 +231,27 @@ impl Store for Double {
         absent()
     }
 
+    async fn gathering(&self, _: ReceiptId) -> Result<Vec<Gathered>, StoreError> {
+        unreachable!()
+    }
+
+    async fn adopt(&self, _: DeliveryId, _: &Past) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    async fn remember(
+        &self,
+        _: (&str, &str, ReceiptId),
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
+        unreachable!()
+    }
+
+    async fn others(&self) -> Result<Vec<String>, StoreError> {
+        unreachable!()
+    }
+
     async fn call_for_reload(&self) -> Result<(), StoreError> {
         unreachable!()
     }

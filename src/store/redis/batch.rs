@@ -54,10 +54,10 @@ struct SealForm<'a> {
 
 /// What a packed member holds, each as JSON.
 #[derive(Deserialize)]
-struct Brought {
-    event: String,
-    lookups: String,
-    lineage: String,
+pub(super) struct Brought {
+    pub(super) event: String,
+    pub(super) lookups: String,
+    pub(super) lineage: String,
 }
 
 /// What is complete in one partition.

@@ -54,6 +54,13 @@ impl Desk {
         let _ = self.ask(Ask::new(0, "goodbye", now, &gateway)).await;
     }
 
+    /// The other gateways that are up.
+    pub(super) async fn others(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let gone = u64::try_from(GONE.as_micros()).unwrap_or(u64::MAX);
+        let answer = self.ask(Ask::look(0, "others", now, &Beat { gone })).await?;
+        items(answer)?.into_iter().map(text).collect()
+    }
+
     async fn beat(&self, now: Timestamp) -> Result<(), StoreError> {
         let gone = u64::try_from(GONE.as_micros()).unwrap_or(u64::MAX);
         let answer = self.ask(Ask::new(0, "beat", now, &Beat { gone })).await?;

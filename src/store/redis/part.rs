@@ -15,9 +15,14 @@ impl Parts {
     /// A receipt lives with its dedupe key, so that one script sees both.
     pub(super) fn of_receipt(self, receipt: &Receipt) -> u32 {
         match &receipt.dedupe {
-            Some(dedupe) => self.of(&["key", &receipt.source, &dedupe.key]),
+            Some(dedupe) => self.of_key(&receipt.source, &dedupe.key),
             None => self.of(&["receipt", &receipt.id.to_string()]),
         }
+    }
+
+    /// Where a dedupe key is remembered.
+    pub(super) fn of_key(self, source: &str, key: &str) -> u32 {
+        self.of(&["key", source, key])
     }
 
     /// Where a lane is.

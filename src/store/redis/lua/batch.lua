@@ -217,3 +217,12 @@ function ops.waits()
     end
     return lines
 end
+
+-- What an event brings to the open batch that it waits in for a route: by, key, group, and the blob; empty
+-- if it waits in none.
+function ops.brought()
+    local id = redis.call('HGET', key('waits'), batch.wait(A.id, A.event, A.route))
+    if not id then return {} end
+    local row = batch.row(id)
+    return {row.by, row.key, row.group, redis.call('HGET', key('bc', id), A.id .. ' ' .. A.event)}
+end

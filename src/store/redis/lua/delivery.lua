@@ -273,3 +273,20 @@ function ops.cancel()
     end
     delivery.finish(row, {state = 'cancelled', reason = 'cancelled by an operator', now = A.now})
 end
+
+-- Gives a pending delivery the past that it had elsewhere: { id, made, tries, due, class, status }; its
+-- attempts are blobs.
+function ops.adopt()
+    local row = delivery.row(A.id)
+    if not row then return refuse('missing', 'delivery ' .. A.id) end
+    if row.state ~= 'pending' or loan.runs(kind_of(row.to), slot_of(row)) then
+        return refuse('conflict', A.id .. ' is at work here already')
+    end
+    redis.call('DEL', key('da', A.id))
+    for i = 3, #ARGV do redis.call('RPUSH', key('da', A.id), ARGV[i]) end
+    row.tries, row.due = int(A.tries), int(due(A.due))
+    redis.call('HSET', key('d', A.id), 'attempts', A.made, 'tries', row.tries, 'due', row.due)
+    if A.class then redis.call('HSET', key('d', A.id), 'class', A.class) end
+    if A.status then redis.call('HSET', key('d', A.id), 'status', A.status) end
+    lane.refresh_slot(row)
+end

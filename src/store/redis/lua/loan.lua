@@ -93,13 +93,13 @@ function ops.reload()
     return n
 end
 
--- Whether no other gateway has given a sign of life of late.
-function ops.is_alone()
-    local flat = redis.call('HGETALL', key('gateways'))
+-- The other gateways that gave a sign of life of late.
+function ops.others()
+    local flat, others = redis.call('HGETALL', key('gateways')), {}
     for i = 1, #flat, 2 do
-        if flat[i] ~= A.me and num(flat[i + 1]) >= REAL - A.gone then return 0 end
+        if flat[i] ~= A.me and num(flat[i + 1]) >= REAL - A.gone then others[#others + 1] = flat[i] end
     end
-    return 1
+    return others
 end
 
 function ops.goodbye()

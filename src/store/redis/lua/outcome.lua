@@ -303,19 +303,37 @@ local function known_delivery(id, o)
     return nil
 end
 
+-- Remembers the key of a receipt. The text decides; the time to live only frees the memory, not before.
+local function keep_key(name, id, expires, window)
+    redis.call('SET', name, int(expires) .. ' ' .. id, 'PX', int(window / 1000 + 60000))
+end
+
+-- The receipt that a key is remembered for at an instant, or nil.
+local function first_of(name, at)
+    local known = redis.call('GET', name)
+    if not known then return nil end
+    local expires, first = string.match(known, '^(%S+) (%S+)$')
+    return tonumber(expires) > at and first or nil
+end
+
+-- Remembers the key of a receipt that need not be here, unless it is remembered; 1 if it was not.
+function ops.remember()
+    local name = key('key', int(#A.source), A.source, A.key)
+    if first_of(name, A.now) then return 0 end
+    keep_key(name, A.id, A.expires, A.expires - A.now)
+    return 1
+end
+
 -- Writes a receipt with its outcome, unless its key is remembered. Answers the first receipt's id then.
 function ops.accept()
     local r, o = A.receipt, A.outcome
     local remembered = r.key and key('key', int(#r.source), r.source, r.key)
-    local known = remembered and redis.call('GET', remembered)
-    if known then
-        local expires, first = string.match(known, '^(%S+) (%S+)$')
-        if tonumber(expires) > r.at then
-            if redis.call('EXISTS', key('r', first)) == 1 then
-                redis.call('HINCRBY', key('r', first), 'duplicates', 1)
-            end
-            return first
+    local first = remembered and first_of(remembered, r.at)
+    if first then
+        if redis.call('EXISTS', key('r', first)) == 1 then
+            redis.call('HINCRBY', key('r', first), 'duplicates', 1)
         end
+        return first
     end
     if redis.call('EXISTS', key('r', r.id)) == 1 then
         return refuse('conflict', 'the receipt ' .. r.id .. ' is known')
@@ -332,10 +350,7 @@ function ops.accept()
     redis.call('ZADD', key('receipts'), r.at, mark(n, r.id))
     redis.call('ZADD', key('of', r.source), r.at, mark(n, r.id))
     if o.state == 'failed' then redis.call('ZADD', key('failed'), r.at, mark(n, r.id)) end
-    if remembered then
-        -- The text decides; the time to live only frees the memory, not before.
-        redis.call('SET', remembered, int(r.expires) .. ' ' .. r.id, 'PX', int(r.window / 1000 + 60000))
-    end
+    if remembered then keep_key(remembered, r.id, r.expires, r.window) end
     first_event(r.id, o)
     correlate(r.id, o)
     write(r.id, o, r.at)
