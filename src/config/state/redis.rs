@@ -1,79 +1,26 @@
 //! A state in Redis: what its URL says and what the keys beside it say, made one.
 
+mod keys;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 
+pub(super) use self::keys::Keys;
+
 use super::url::{Kind, Scheme, Url};
 use super::{Wrong, wrong};
 use crate::config::context::Context;
-use crate::config::{Durability, MaxMemory, Redis, RedisServers, Tls, tls};
+use crate::config::{Durability, MaxMemory, Redis, RedisServers, Tls};
 use crate::secret::Secret;
 use crate::units::{self, Parsed, SIZE};
-use crate::yaml::{At, Reader, nearest};
+use crate::yaml::{At, nearest};
 
 const PREFIX: &str = "up to 64 letters, digits, `.`, `_` and `-`";
 const PARTITIONS: &str = "a whole number from 1 to 256";
 const DURABILITY: &str = "`server` or `fsync`";
 const MEMORY: &str = "a share such as `80%`, or a size such as `2GiB`";
 const DATABASE: &str = "a whole number from 0 to 65535";
-
-/// The keys beside `url`, with their places.
-#[derive(Debug, Default)]
-pub(super) struct Keys {
-    /// All that are there, for those who must not give any.
-    given: Vec<(At, String)>,
-    path: String,
-    user: Option<(At, String)>,
-    password: Option<(At, String)>,
-    prefix: Option<(At, String)>,
-    partitions: Option<(At, u32)>,
-    durability: Option<(At, Durability)>,
-    compress_above: Option<(At, usize)>,
-    max_memory: Option<(At, MaxMemory)>,
-    sentinel: Option<At>,
-    sentinel_user: Option<(At, String)>,
-    sentinel_password: Option<(At, String)>,
-    tls: Option<(At, Tls)>,
-}
-
-impl Keys {
-    pub fn read(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Self {
-        let entries = r.entries();
-        let at = |key: &str| entries.iter().find(|(entry, _)| entry.name == key).map(|(entry, _)| entry.at);
-        let given = entries.iter().filter(|(key, _)| key.name != "url");
-        let given = given.map(|(key, _)| (key.at, r.path_of(&key.name))).collect();
-        let mut keys = Self {
-            given,
-            path: r.path.clone(),
-            user: cx.text(r, "user"),
-            password: cx.text(r, "password"),
-            prefix: at("prefix").zip(cx.value(r, "prefix", PREFIX, prefix)),
-            partitions: at("partitions").zip(cx.value(r, "partitions", PARTITIONS, partitions)),
-            durability: at("durability").zip(cx.value(r, "durability", DURABILITY, durability)),
-            compress_above: at("compress_above").zip(cx.value(r, "compress_above", SIZE, units::size)),
-            max_memory: at("max_memory").zip(cx.value(r, "max_memory", MEMORY, max_memory)),
-            sentinel: at("sentinel"),
-            ..Self::default()
-        };
-        if let Some(mut reader) = r.section("sentinel", cx.problems) {
-            keys.sentinel_user = cx.text(&mut reader, "user");
-            keys.sentinel_password = cx.text(&mut reader, "password");
-            reader.finish(cx.problems);
-        }
-        keys.tls = at("tls").zip(r.section("tls", cx.problems).map(|section| tls::read(section, cx).tls));
-        keys
-    }
-
-    /// A state that is a file has none of them.
-    pub fn needless(&self, cx: &mut Context<'_>) {
-        for (at, path) in &self.given {
-            let message = format!("`{path}` counts for a state in Redis only");
-            cx.problem(*at, message, "remove the key, or write a `url` that begins with `redis://`");
-        }
-    }
-}
 
 /// The state of a URL alone.
 pub(super) fn alone(scheme: Scheme, text: &str) -> Result<Redis, Vec<Wrong>> {

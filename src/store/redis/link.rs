@@ -130,7 +130,8 @@ impl Link {
     /// [`StoreError::Unavailable`]: nothing was done, unless the text says that the call's fate is
     /// unknown.
     pub(super) async fn run(&self, call: Call) -> Result<Value, StoreError> {
-        let run = Run::new(self.shared.script, &self.shared.way.slots, call);
+        let run =
+            Run::new(self.shared.script, &self.shared.way.slots, call).map_err(StoreError::Unavailable)?;
         let answer = match &self.shared.servers {
             Servers::One(node) => node.run(&run).await.map_err(Failed::line),
             Servers::Cluster(cluster) => cluster.run(&run).await,

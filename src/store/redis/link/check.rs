@@ -139,6 +139,8 @@ mod tests {
         ("aof_enabled", "1"),
     ];
 
+    type Pairs = &'static [(&'static str, &'static str)];
+
     fn one() -> Redis {
         state(RedisServers::One("h".into(), 1))
     }
@@ -151,11 +153,11 @@ mod tests {
     fn what_cannot_keep_a_state_is_refused_with_the_remedy() {
         assert_eq!(check(&facts(&[], None), &one()), Ok(Durable::Answered));
         let cluster = state(RedisServers::Cluster(Vec::new()));
-        let replica = [("role", "slave"), ("master_host", "10.0.0.1"), ("master_port", "6380")];
-        let cases: [(&[(&str, &str)], Redis, &str); 9] = [
+        const REPLICA: Pairs = &[("role", "slave"), ("master_host", "10.0.0.1"), ("master_port", "6380")];
+        let cases: [(Pairs, Redis, &str); 9] = [
             (&[("redis_version", "6.0.16")], one(), "this is Redis 6.0.16, which is too old; use Redis 7.0"),
             (&[("redis_version", "")], one(), "too old"),
-            (&replica, one(), "a read-only replica of 10.0.0.1:6380"),
+            (REPLICA, one(), "a read-only replica of 10.0.0.1:6380"),
             (&[("maxmemory_policy", "allkeys-lru")], one(), "`allkeys-lru`, by which it would drop"),
             (&[("maxmemory_policy", "volatile-ttl")], one(), "set it to `noeviction`"),
             (&[("cluster_enabled", "1")], one(), "write `redis+cluster://"),
@@ -171,19 +173,20 @@ mod tests {
 
     #[test]
     fn fsync_is_awaited_where_the_answer_does_not_mean_it_and_refused_where_it_cannot_be_had() {
-        let always: &[(&str, &str)] = &[("appendfsync", "always")];
-        let everysec: &[(&str, &str)] = &[("appendfsync", "everysec")];
-        let never: &[(&str, &str)] = &[("appendfsync", "no")];
-        let (old, new) = ([("redis_version", "7.0.15")], [("redis_version", "7.2.4")]);
-        let off = [("redis_version", "7.4.0"), ("aof_enabled", "0")];
-        let cases: [(&[(&str, &str)], _, Result<Durable, &str>); 7] = [
-            (&old, Some(always), Ok(Durable::Answered)),
-            (&new, Some(always), Ok(Durable::Answered)),
-            (&new, Some(everysec), Ok(Durable::Awaited)),
-            (&new, None, Ok(Durable::Awaited)),
-            (&old, Some(everysec), Err("needs Redis 7.2 or Valkey, this is 7.0.15")),
-            (&off, Some(always), Err("needs `appendonly yes`")),
-            (&new, Some(never), Err("set `everysec` or `always`")),
+        let always: Pairs = &[("appendfsync", "always")];
+        let everysec: Pairs = &[("appendfsync", "everysec")];
+        let never: Pairs = &[("appendfsync", "no")];
+        let old: Pairs = &[("redis_version", "7.0.15")];
+        let new: Pairs = &[("redis_version", "7.2.4")];
+        let off: Pairs = &[("redis_version", "7.4.0"), ("aof_enabled", "0")];
+        let cases: [(Pairs, Option<Pairs>, Result<Durable, &str>); 7] = [
+            (old, Some(always), Ok(Durable::Answered)),
+            (new, Some(always), Ok(Durable::Answered)),
+            (new, Some(everysec), Ok(Durable::Awaited)),
+            (new, None, Ok(Durable::Awaited)),
+            (old, Some(everysec), Err("needs Redis 7.2 or Valkey, this is 7.0.15")),
+            (off, Some(always), Err("needs `appendonly yes`")),
+            (new, Some(never), Err("set `everysec` or `always`")),
         ];
         for (changed, settings, wanted) in cases {
             let state = Redis { durability: Durability::Fsync, ..one() };
@@ -197,8 +200,8 @@ mod tests {
 
     #[test]
     fn the_operator_is_told_how_much_may_be_lost() {
-        let off: &[(&str, &str)] = &[("aof_enabled", "0")];
-        let cases: [(&[(&str, &str)], Option<&[(&str, &str)]>, Option<&str>); 6] = [
+        let off: Pairs = &[("aof_enabled", "0")];
+        let cases: [(Pairs, Option<Pairs>, Option<&str>); 6] = [
             (&[], Some(&[("appendfsync", "always")]), None),
             (&[], Some(&[("appendfsync", "everysec")]), Some("up to one second, more")),
             (&[], Some(&[("appendfsync", "no")]), Some("half a minute")),

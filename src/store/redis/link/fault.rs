@@ -48,6 +48,10 @@ pub(super) fn refused(address: &Address, error: &RedisError) -> String {
     if let Some(line) = of_code(code).or_else(|| of_detail(detail)) {
         return format!("{address}: {line}");
     }
+    // Where in the script it failed, as servers write it.
+    if detail.contains("user_script:") {
+        return format!("{address}: the script failed: {said}; report this");
+    }
     match code {
         "NOPERM" => format!(
             "{address}: the user may not do all that is needed: {}; see the ACL rules in docs/redis.md",

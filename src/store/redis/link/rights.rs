@@ -28,7 +28,12 @@ const PROBE: &str = "
 /// Refuses a user that lacks something, in one line.
 pub(super) async fn check(live: &Live, way: &Way) -> Result<(), String> {
     let mut probe = cmd("EVAL");
-    probe.arg(PROBE).arg(0).arg(format!("{}:probe", way.slots.key(0))).arg(&way.channel).arg("0".repeat(40));
+    probe
+        .arg(PROBE)
+        .arg(0)
+        .arg(format!("{}:probe", way.slots.key(0).unwrap_or_default()))
+        .arg(&way.channel)
+        .arg("0".repeat(40));
     let answer: Value = live.ask(&probe).await.map_err(|error| live.unusable(&error))?;
     let missing: Vec<String> = from_redis_value(answer).map_err(|error| live.unusable(&error.into()))?;
     if missing.is_empty() {

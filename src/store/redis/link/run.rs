@@ -36,8 +36,11 @@ impl Failed {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(script: &'a Script, slots: &'a Slots, call: Call) -> Self {
-        Self { script, key: slots.key(call.partition), call }
+    pub(super) fn new(script: &'a Script, slots: &'a Slots, call: Call) -> Result<Self, String> {
+        let key = slots
+            .key(call.partition)
+            .ok_or_else(|| format!("there is no partition {} of {}", call.partition, slots.all().len()))?;
+        Ok(Self { script, key, call })
     }
 
     pub(super) fn partition(&self) -> u32 {

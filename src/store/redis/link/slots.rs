@@ -18,8 +18,8 @@ impl Slots {
 
     /// What the keys of a partition begin with. No key is named so: while its slot moves to another
     /// node, that is what makes the cluster refuse scripts before they begin.
-    pub(super) fn key(&self, partition: u32) -> &str {
-        usize::try_from(partition).ok().and_then(|at| self.keys.get(at)).map_or("", String::as_str)
+    pub(super) fn key(&self, partition: u32) -> Option<&str> {
+        self.keys.get(usize::try_from(partition).ok()?).map(String::as_str)
     }
 
     /// The slot of each partition.
@@ -45,7 +45,7 @@ mod tests {
     fn slots_are_counted_as_the_specification_of_the_cluster_does() {
         assert_eq!(crc16(b"123456789"), 0x31c3);
         let slots = Slots::new("foo", 2);
-        assert_eq!((slots.key(1), slots.key(2)), ("{foo:1}", ""));
+        assert_eq!((slots.key(1), slots.key(2)), (Some("{foo:1}"), None));
         assert_eq!(crc16(b"foo") % 16384, 12182);
     }
 }

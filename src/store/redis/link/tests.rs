@@ -30,12 +30,17 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
         if what == 'get' then return redis.call('GET', key) end
         if what == 'ring' then return redis.call('PUBLISH', ARGV[2], ARGV[3]) end
         if what == 'count' then return redis.call('INCR', key) end
+        if what == 'fail' then return nothing.there end
         if what == 'spin' then while true do end end
     "
     .to_owned();
     let sha = hex::encode(Sha1::digest(text.as_bytes()));
     Script { text, sha }
 });
+
+/// The rules of docs/redis.md for the prefix `test`.
+const RULES: &str = "~{test:* &test:bell +@read +@write +@scripting -@dangerous +publish +subscribe +ping +time \
+                     +info +config|get +select +cluster|slots";
 
 async fn open(state: &config::Redis) -> Link {
     Link::open(state, &SCRIPT).await.unwrap()

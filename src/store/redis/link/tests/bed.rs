@@ -55,8 +55,9 @@ impl Server {
         server
     }
 
+    /// It answers once it listens everywhere.
     fn wait(&self) {
-        eventually("the server to start", || std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok());
+        eventually("the server to start", || !self.cli(&["ping"]).is_empty());
     }
 
     pub(super) fn kill(&mut self) {
@@ -75,6 +76,13 @@ impl Server {
         let port = self.port.to_string();
         let output = Command::new("redis-cli").args(["-p", &port]).args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Makes the user `gate` with these rules.
+    pub(super) fn user(&self, rules: &str) {
+        let mut command = vec!["acl", "setuser", "gate", "on", ">hunter2"];
+        command.extend(rules.split_whitespace());
+        assert_eq!(self.cli(&command), "OK");
     }
 
     /// Waits until its replica has all that it has itself.

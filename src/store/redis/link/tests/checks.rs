@@ -6,25 +6,14 @@ use super::*;
 use crate::config::{Durability, MaxMemory, Redis, RedisServers};
 use crate::secret::Secret;
 
-/// The rules of docs/redis.md for the prefix `test`.
-const RULES: &str = "~{test:* &test:bell +@read +@write +@scripting -@dangerous +publish +subscribe +ping +time \
-                     +info +config|get +cluster|slots";
-
 fn login(server: &Server, user: Option<&str>, password: &str) -> Redis {
     Redis { user: user.map(Into::into), password: Some(Secret::new(password)), ..server.state() }
-}
-
-/// Makes the user `gate` with these rules.
-fn user(server: &Server, rules: &str) {
-    let mut command = vec!["acl", "setuser", "gate", "on", ">hunter2"];
-    command.extend(rules.split_whitespace());
-    assert_eq!(server.cli(&command), "OK");
 }
 
 #[tokio::test]
 async fn who_cannot_log_in_is_told_in_one_line_without_the_password() {
     let server = Server::start(&[]);
-    user(&server, RULES);
+    server.user(RULES);
     let cases = [
         (login(&server, Some("gate"), "swordfish"), "user or password is wrong"),
         (login(&server, Some("nobody"), "swordfish"), "user or password is wrong"),
@@ -63,8 +52,8 @@ async fn a_name_without_an_address_a_closed_port_and_a_missing_socket_are_told_a
 #[tokio::test]
 async fn the_rules_of_the_documentation_are_enough_and_less_is_refused_when_opening() {
     let server = Server::start(&["--appendonly", "yes"]);
-    user(&server, RULES);
-    let state = login(&server, Some("gate"), "hunter2");
+    server.user(RULES);
+    let state = Redis { database: 1, ..login(&server, Some("gate"), "hunter2") };
     let link = open(&state).await;
     let mut ear = link.listen();
     assert_eq!(hears(&mut ear).await, Heard::Connected);
@@ -81,12 +70,12 @@ async fn the_rules_of_the_documentation_are_enough_and_less_is_refused_when_open
         ("resetchannels", "(publish, subscribe)"),
     ];
     for (less, wanted) in cases {
-        user(&server, &format!("reset on >hunter2 {RULES} {less}"));
+        server.user(&format!("reset on >hunter2 {RULES} {less}"));
         let line = refusal(&state).await;
         assert!(line.contains("the user may not do all that is needed"), "{less}: {line}");
         assert!(line.contains(wanted) && line.contains("docs/redis.md"), "{less}: {line}");
     }
-    user(&server, &format!("reset on >hunter2 {RULES} -config"));
+    server.user(&format!("reset on >hunter2 {RULES} -config"));
     open(&state).await;
     assert!(!server.cli(&["acl", "log"]).contains("publish"));
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::bed::{Server, eventually, state};
 use super::*;
 use crate::config::RedisServers;
+use crate::secret::Secret;
 
 const PARTITIONS: u32 = 16;
 
@@ -62,6 +63,19 @@ async fn every_partition_runs_at_the_node_that_has_it_and_bells_reach_all() {
         link.run(call(partition, &["ring", link.channel(), &payload])).await.unwrap();
         assert_eq!(hears(&mut ear).await, Heard::Message(payload.into_bytes()));
     }
+}
+
+#[tokio::test]
+async fn in_a_cluster_the_rules_of_the_documentation_are_enough_too() {
+    let cluster = Cluster::start(3, "0");
+    cluster.nodes.iter().for_each(|node| node.user(RULES));
+    let password = Some(Secret::new("hunter2"));
+    let link = open(&config::Redis { user: Some("gate".into()), password, ..cluster.state() }).await;
+    for partition in 0..PARTITIONS {
+        assert_eq!(link.run(call(partition, &["set", "1"])).await, Ok(text("done")));
+    }
+    let line = link.run(call(PARTITIONS, &["key"])).await.unwrap_err().to_string();
+    assert!(line.ends_with("there is no partition 16 of 16"), "{line}");
 }
 
 #[tokio::test]

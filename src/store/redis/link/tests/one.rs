@@ -24,6 +24,14 @@ async fn a_server_that_forgot_the_script_gets_it_again() {
 }
 
 #[tokio::test]
+async fn a_script_that_fails_is_told_as_what_it_is() {
+    let server = Server::start(&[]);
+    let link = open(&server.state()).await;
+    let line = failure(&link, &["fail"]).await;
+    assert!(line.contains("the script failed: ERR ") && line.ends_with("report this"), "{line}");
+}
+
+#[tokio::test]
 async fn while_the_server_is_away_calls_fail_at_once_and_then_they_work_again() {
     let mut server = Server::start(&[]);
     let link = open(&server.state()).await;

@@ -3,6 +3,7 @@
 use super::bed::{Server, eventually, state};
 use super::*;
 use crate::config::RedisServers;
+use crate::secret::Secret;
 
 struct Watched {
     master: Server,
@@ -67,6 +68,31 @@ async fn a_master_that_steps_down_is_left() {
         works(&link, 0, &["set", "new"]).await;
         sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test]
+async fn sentinels_may_want_a_login_of_their_own() {
+    let master = Server::start(&["--requirepass", "hunter2"]);
+    let sentinel = Server::sentinel(&format!(
+        "user default off\nuser watcher on >swordfish +sentinel|get-master-addr-by-name\n\
+         sentinel monitor main 127.0.0.1 {} 1\nsentinel auth-pass main hunter2\n",
+        master.port
+    ));
+    let sentinels = vec![("127.0.0.1".to_owned(), sentinel.port)];
+    let login = |password: &str| config::Redis {
+        password: Some(Secret::new("hunter2")),
+        ..state(RedisServers::Sentinel {
+            sentinels: sentinels.clone(),
+            master: "main".into(),
+            user: Some("watcher".into()),
+            password: Some(Secret::new(password)),
+        })
+    };
+    let link = open(&login("swordfish")).await;
+    assert_eq!(link.run(call(0, &["key"])).await, Ok(text("{test:0}")));
+    let line = refusal(&login("marlin")).await;
+    let wanted = format!("the last one asked: 127.0.0.1:{}: user or password is wrong", sentinel.port);
+    assert!(line.contains(&wanted), "{line}");
 }
 
 #[tokio::test]
