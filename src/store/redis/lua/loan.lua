@@ -52,14 +52,19 @@ function loan.first_end(kind)
     return first_score(key('ends', kind))
 end
 
--- Lets the loans of a gateway run out now.
+-- Lets the loans of a gateway run out now. Who buries itself has nobody left who works on them: they are
+-- no more.
 function ops.bury()
     for _, kind in ipairs(redis.call('SMEMBERS', key('kinds'))) do
         local flat = redis.call('HGETALL', key('loans', kind))
         for i = 1, #flat, 2 do
             local token, ends, gateway, what = unpack(cmsgpack.unpack(flat[i + 1]))
-            if gateway == A.gateway and ends > T then
-                redis.call('HSET', key('loans', kind), flat[i], cmsgpack.pack({token, T, gateway, what}))
+            if gateway == A.gateway and (gateway == A.me or ends > T) then
+                if gateway == A.me then
+                    redis.call('HDEL', key('loans', kind), flat[i])
+                else
+                    redis.call('HSET', key('loans', kind), flat[i], cmsgpack.pack({token, T, gateway, what}))
+                end
                 redis.call('ZADD', key('ends', kind), T, flat[i])
                 call_all(string.sub(kind, 1, 2) == 'd:' and kind or 'e:' .. kind)
             end
