@@ -72,8 +72,8 @@ function ops.bury()
     end
 end
 
--- Gives a sign of life, at home; the names of the gateways that gave none for so long, and how many calls
--- to reload there were.
+-- Gives a sign of life, at home; the names of the gateways that gave none for so long, whether the state was
+-- lost, and how many calls to reload there were.
 --
 -- gateways  HASH: name -> the last sign
 -- reloads   STRING: how many calls to reload there were
@@ -83,7 +83,7 @@ function ops.beat()
     for i = 1, #flat, 2 do
         if num(flat[i + 1]) < REAL - A.gone then gone[#gone + 1] = flat[i] end
     end
-    return {gone, int(num(redis.call('GET', key('reloads'))))}
+    return {gone, state.is_lost() and 1 or 0, int(num(redis.call('GET', key('reloads'))))}
 end
 
 -- Calls all gateways to load their rules again; the number of the call.

@@ -171,7 +171,7 @@ local function deliver(id, event, d)
             id = d.id, n = n, place = held and cmsgpack.unpack(held)[2] or n, receipt = id, event = event,
             from = HERE, rn = num(redis.call('HGET', key('r', id), 'n')), en = tally.unpack(packed).n,
             route = d.route, to = d.to, lane = d.lane, created = d.created, due = due(d.created),
-            supersede = d.supersede and 1 or nil,
+            supersede = d.supersede and 1 or nil, own = is_own(id) and 1 or nil,
         },
     })
 end
@@ -349,6 +349,7 @@ function ops.accept()
     redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
     redis.call('ZADD', key('receipts'), r.at, mark(n, r.id))
     redis.call('ZADD', key('of', r.source), r.at, mark(n, r.id))
+    purge.count(n, 1)
     if o.state == 'failed' then redis.call('ZADD', key('failed'), r.at, mark(n, r.id)) end
     if remembered then keep_key(remembered, r.id, r.expires, r.window) end
     first_event(r.id, o)
@@ -408,20 +409,35 @@ function ops.resolve()
     end
 end
 
--- Leases receipts whose lookups are due: id and token of each; then when to ask again.
-function ops.deferred()
+-- Receipts whose lookups are due: at most so many as marked ids, each with when it is due, the oldest due
+-- first; and when to ask again.
+local function due_lookups(limit)
     for _, id in ipairs(loan.over('deferred')) do deferral.refresh(id) end
-    local flat = redis.call('ZRANGE', key('deferred'), 0, A.limit, 'WITHSCORES')
-    local given, next_due = {}, loan.first_end('deferred')
+    local flat = redis.call('ZRANGE', key('deferred'), 0, limit, 'WITHSCORES')
+    local found, next_due = {}, loan.first_end('deferred')
     for i = 1, #flat, 2 do
         local at = tonumber(flat[i + 1])
-        if at > T or #given >= A.limit then
-            next_due = earlier(next_due, at)
-            break
-        end
-        local id = unmark(flat[i])
-        redis.call('ZREM', key('deferred'), flat[i])
-        given[#given + 1] = {id, loan.give('deferred', id)}
+        if at > T or #found >= limit then return found, earlier(next_due, at) end
+        found[#found + 1] = {at = at, member = flat[i]}
     end
-    return {given, told(next_due)}
+    return found, next_due
+end
+
+-- When those are due that are due by now; then when to ask again.
+function ops.deferring()
+    local found, next_due = due_lookups(A.limit)
+    for i, one in ipairs(found) do found[i] = {told(one.at), one.member} end
+    return {found, told(next_due)}
+end
+
+-- Leases receipts whose lookups are due: when that was, the mark, the id and the token of each; then when
+-- to ask again.
+function ops.deferred()
+    local found, next_due = due_lookups(A.limit)
+    for i, one in ipairs(found) do
+        local id = unmark(one.member)
+        redis.call('ZREM', key('deferred'), one.member)
+        found[i] = {told(one.at), one.member, id, loan.give('deferred', id)}
+    end
+    return {found, told(next_due)}
 end
