@@ -9,6 +9,7 @@ local function ripe(limit)
     for _, id in ipairs(loan.over('batches')) do
         if batch.row(id) then batch.refresh(id) end
     end
+    hush()
     local flat = redis.call('ZRANGE', key('ripe'), 0, limit, 'WITHSCORES')
     local found, next_due = {}, loan.first_end('batches')
     for i = 1, #flat, 2 do

@@ -395,6 +395,7 @@ end
 -- Leases receipts whose lookups are due: id and token of each; then when to ask again.
 function ops.deferred()
     for _, id in ipairs(loan.over('deferred')) do deferral.refresh(id) end
+    hush()
     local flat = redis.call('ZRANGE', key('deferred'), 0, A.limit, 'WITHSCORES')
     local given, next_due = {}, loan.first_end('deferred')
     for i = 1, #flat, 2 do
