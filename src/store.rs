@@ -5,6 +5,7 @@
 
 mod bells;
 mod condition;
+mod cursor;
 mod draft;
 pub mod redis;
 pub mod sqlite;

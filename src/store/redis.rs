@@ -13,6 +13,7 @@ mod form;
 mod leased;
 mod lines;
 mod link;
+mod list;
 mod pack;
 mod part;
 mod rounds;
@@ -365,10 +366,10 @@ impl Store for Redis {
 
     async fn receipts(
         &self,
-        _filter: ReceiptFilter,
-        _page: PageRequest,
+        filter: ReceiptFilter,
+        page: PageRequest,
     ) -> Result<Page<ReceiptSummary>, StoreError> {
-        Err(StoreError::Unavailable("lists".into()))
+        self.list_receipts(&filter, &page).await
     }
 
     async fn receipt(&self, id: ReceiptId) -> Result<StoredReceipt, StoreError> {
@@ -377,10 +378,10 @@ impl Store for Redis {
 
     async fn deliveries(
         &self,
-        _filter: DeliveryFilter,
-        _page: PageRequest,
+        filter: DeliveryFilter,
+        page: PageRequest,
     ) -> Result<Page<DeliverySummary>, StoreError> {
-        Err(StoreError::Unavailable("lists".into()))
+        self.list_deliveries(&filter, &page).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<StoredDelivery, StoreError> {

@@ -13,7 +13,7 @@ pub(super) struct Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     include_str!("lua/base.lua"),
     include_str!("lua/loan.lua"),
     include_str!("lua/receipt.lua"),
@@ -25,6 +25,7 @@ const FILES: [&str; 12] = [
     include_str!("lua/gather.lua"),
     include_str!("lua/batch.lua"),
     include_str!("lua/show.lua"),
+    include_str!("lua/list.lua"),
     include_str!("lua/main.lua"),
 ];
 

@@ -330,6 +330,7 @@ function ops.accept()
     })
     redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
     redis.call('ZADD', key('receipts'), r.at, mark(n, r.id))
+    redis.call('ZADD', key('of', r.source), r.at, mark(n, r.id))
     if o.state == 'failed' then redis.call('ZADD', key('failed'), r.at, mark(n, r.id)) end
     if remembered then
         -- The text decides; the time to live only frees the memory, not before.

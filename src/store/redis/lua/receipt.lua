@@ -11,6 +11,7 @@
 --                of its route there
 -- receipts       ZSET: all by received_at
 -- failed         ZSET: those that failed, likewise
+-- of:<source>    ZSET: those of a source, likewise
 -- over, kept     ZSET: those that nothing waits for, by when the last thing about them ended; kept: with
 --                something dead, cancelled or failed
 -- ledger         HASH: running totals
