@@ -16,6 +16,7 @@ mod link;
 mod list;
 mod pack;
 mod part;
+mod purge;
 mod rounds;
 mod script;
 mod show;
@@ -396,8 +397,8 @@ impl Store for Redis {
         self.show_pending().await
     }
 
-    async fn purge(&self, _keep: Keep, _now: Timestamp) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn purge(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError> {
+        self.delete_old(keep, now).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

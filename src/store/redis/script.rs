@@ -13,7 +13,7 @@ pub(super) struct Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     include_str!("lua/base.lua"),
     include_str!("lua/loan.lua"),
     include_str!("lua/receipt.lua"),
@@ -21,6 +21,7 @@ const FILES: [&str; 13] = [
     include_str!("lua/lane.lua"),
     include_str!("lua/delivery.lua"),
     include_str!("lua/claim.lua"),
+    include_str!("lua/purge.lua"),
     include_str!("lua/outcome.lua"),
     include_str!("lua/gather.lua"),
     include_str!("lua/batch.lua"),

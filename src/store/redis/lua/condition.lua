@@ -24,9 +24,14 @@ function notice.tell(at, told)
     send(HOME, 'notice', {at = at, told = cjson.encode(told)})
 end
 
--- A receipt could not be processed. The gateway's own are never told about.
+-- Whether a receipt is one of the gateway's own: nothing is ever told about these.
+local function is_own(id)
+    return redis.call('HGET', key('r', id), 'source') == A.own
+end
+
+-- A receipt could not be processed.
 function notice.failed(id, reason, at)
-    if redis.call('HGET', key('r', id), 'source') == A.own then return end
+    if is_own(id) then return end
     notice.tell(at, {told = 'receipt_failed', receipt = id, reason = reason})
 end
 

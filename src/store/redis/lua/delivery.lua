@@ -3,7 +3,7 @@
 -- d:<delivery>   HASH: id, n (its number), place, receipt, event, from (the receipt's partition), rn and en
 --                (numbers of receipt and event: how old it is), batch, at (the batch's partition), route,
 --                to, lane, state, attempts, tries, created, due, finished, reason, class, status,
---                supersede, by
+--                supersede, own (of the gateway's own source), by
 -- db:<delivery>  HASH of packed blobs: content, body
 -- da:<delivery>  LIST: attempts as packed blobs, the last fifty
 -- deliveries     ZSET: all by created
@@ -220,7 +220,7 @@ function ops.settle()
     condition.failed(row.to, A.now)
     if A.state == 'dead' then
         delivery.finish(row, {state = 'dead', reason = A.reason, now = A.now})
-        notice.tell(A.now, {told = 'delivery_dead', delivery = row.id})
+        if not row.own then notice.tell(A.now, {told = 'delivery_dead', delivery = row.id}) end
     else
         again(row)
     end

@@ -171,7 +171,7 @@ local function deliver(id, event, d)
             id = d.id, n = n, place = held and cmsgpack.unpack(held)[2] or n, receipt = id, event = event,
             from = HERE, rn = num(redis.call('HGET', key('r', id), 'n')), en = tally.unpack(packed).n,
             route = d.route, to = d.to, lane = d.lane, created = d.created, due = due(d.created),
-            supersede = d.supersede and 1 or nil,
+            supersede = d.supersede and 1 or nil, own = is_own(id) and 1 or nil,
         },
     })
 end
@@ -331,6 +331,7 @@ function ops.accept()
     redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
     redis.call('ZADD', key('receipts'), r.at, mark(n, r.id))
     redis.call('ZADD', key('of', r.source), r.at, mark(n, r.id))
+    purge.count(n, 1)
     if o.state == 'failed' then redis.call('ZADD', key('failed'), r.at, mark(n, r.id)) end
     if remembered then
         -- The text decides; the time to live only frees the memory, not before.
