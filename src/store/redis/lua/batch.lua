@@ -9,6 +9,7 @@ local function ripe(limit)
     for _, id in ipairs(loan.over('batches')) do
         if batch.row(id) then batch.refresh(id) end
     end
+    hush()
     local flat = redis.call('ZRANGE', key('ripe'), 0, limit, 'WITHSCORES')
     local found, next_due = {}, loan.first_end('batches')
     for i = 1, #flat, 2 do
@@ -56,9 +57,10 @@ function ops.bodies()
     return bodies
 end
 
--- The members of a batch by receipt, in the order in which these came.
+-- The members of a batch by receipt, in the order in which these came; and whether one of them is the
+-- gateway's own.
 local function by_receipt(row)
-    local about, list, known = hash(key('bi', row.id)), {}, {}
+    local about, list, known, own = hash(key('bi', row.id)), {}, {}, nil
     for _, member in ipairs(redis.call('ZRANGE', key('bm', row.id), 0, -1)) do
         local id, event = string.match(member, '^(%S+) (%S+)$')
         local its = cmsgpack.unpack(about[member])
@@ -69,12 +71,13 @@ local function by_receipt(row)
         end
         one.events[#one.events + 1] = event
         one.joins[#one.joins + 1] = its.join
+        own = own or its.own
     end
-    return list
+    return list, own
 end
 
 -- Sends the deliveries of a batch, in the name of its first member; id, partition and number of each.
-local function deliver_batch(row, first)
+local function deliver_batch(row, first, own)
     local goods = {}
     for i, d in ipairs(A.deliveries) do
         local n = number()
@@ -85,6 +88,7 @@ local function deliver_batch(row, first)
                 id = d.id, n = n, place = n, receipt = first.receipt, event = first.events[1],
                 from = first.from, rn = first.rn, en = first.en, batch = row.id, at = HERE,
                 route = row.route, to = d.to, lane = d.lane, created = d.created, due = due(d.created),
+                own = own,
             },
         })
     end
@@ -110,9 +114,9 @@ function ops.seal()
             return refuse('conflict', 'the delivery ' .. d.id .. ' is known')
         end
     end
-    local receipts = by_receipt(row)
+    local receipts, own = by_receipt(row)
     batch.close(row)
-    local goods = deliver_batch(row, receipts[1])
+    local goods = deliver_batch(row, receipts[1], own)
     if #goods > 0 then keep_sent(row.id, receipts, goods) end
     for _, one in ipairs(receipts) do
         for _, event in ipairs(one.events) do

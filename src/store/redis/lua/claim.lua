@@ -36,6 +36,7 @@ function ops.claim()
     local failing = state.failing and int(state.failing) or ''
     if state.paused then return {{}, '', failing} end
     lane.take_back(A.to)
+    hush()
     local fresh, next_fresh = range(key('fresh', A.to))
     local again, next_again = range(key('again', A.to))
     local ends = loan.first_end(kind_of(A.to))

@@ -118,7 +118,7 @@ local function end_older(row, rivals, now)
             local kind, slot = kind_of(older.to), slot_of(older)
             local known = loan.of(kind, slot)
             local is_its = known and known.what == id
-            if not (is_its and known.ends > T) then
+            if not (is_its and known.ends > due(now)) then
                 if is_its then loan.finish(kind, slot) end
                 end_for(older, row.id, now)
             end

@@ -5,7 +5,7 @@
 --                 leases, as is due), quiet, max_wait, due, bytes, full (1: nobody joins any more)
 -- bm:<batch>      ZSET: its members `<receipt> <event>`, by number
 -- bi:<batch>      HASH: member -> from (the receipt's partition), rn, en (numbers of receipt and event),
---                 join (as in rm:<receipt>), size
+--                 join (as in rm:<receipt>), size, own (of the gateway's own source)
 -- bc:<batch>      HASH: member -> packed blob of what it brings
 -- waits           HASH: <receipt> <event> <route> -> the open batch
 -- open            ZSET: all open ones, by number
@@ -109,7 +109,7 @@ end
 -- What a member brings, and what is known of it.
 local function bring(id, m)
     local member = member_of(m)
-    local about = {from = m.from, rn = m.rn, en = m.en, join = m.batch, size = m.size}
+    local about = {from = m.from, rn = m.rn, en = m.en, join = m.batch, size = m.size, own = m.own}
     redis.call('HSET', key('bi', id), member, cmsgpack.pack(about))
     redis.call('HSET', key('bc', id), member, m.content)
 end

@@ -18,8 +18,8 @@ end
 
 -- Whether somebody may be at work on it.
 function loan.runs(kind, member)
-    local known = loan.of(kind, member)
-    return known ~= nil and known.ends > T
+    local ends = tonumber(redis.call('ZSCORE', key('ends', kind), member))
+    return ends ~= nil and ends > T
 end
 
 -- Gives a member to whoever asks; a former holder has lost it. The new token.

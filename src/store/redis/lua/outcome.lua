@@ -100,7 +100,7 @@ local function gather(id, event, g, now)
         en = tally.unpack(redis.call('HGET', key('re', id), event)).n, now = now, at = due(now),
         scope = scope, content = blob(g.blob), size = g.size, batch = g.batch, route = g.route, by = g.by,
         key = g.key, group = g.group, quiet = g.quiet, max_wait = g.max_wait, max_events = g.max_events,
-        max_bytes = g.max_bytes, alone = g.alone,
+        max_bytes = g.max_bytes, alone = g.alone, own = is_own(id) and 1 or nil,
     }
     redis.call('HSET', name, place, cmsgpack.pack({part = g.part, scope = scope, join = g.batch}))
     if waits and known.part == g.part and known.scope == scope then
@@ -413,6 +413,7 @@ end
 -- first; and when to ask again.
 local function due_lookups(limit)
     for _, id in ipairs(loan.over('deferred')) do deferral.refresh(id) end
+    hush()
     local flat = redis.call('ZRANGE', key('deferred'), 0, limit, 'WITHSCORES')
     local found, next_due = {}, loan.first_end('deferred')
     for i = 1, #flat, 2 do
