@@ -97,7 +97,7 @@ async fn run(beside: Beside, healthy: usize, bodies: Vec<load::Signed>) -> Round
     let _server = Server(server);
     load::ready(port, "/readyz").await;
     let (count, start) = (bodies.len(), Instant::now());
-    let load::Run { mut latencies, took } = load::run(port, "/hooks/netbox", bodies, CONNECTIONS).await;
+    let load::Run { mut latencies, took } = load::run(&[port], "/hooks/netbox", bodies, CONNECTIONS).await;
     while sinks.iter().any(|sink| sink.count() < count) {
         assert!(start.elapsed() < Duration::from_secs(300), "not everything arrived");
         tokio::time::sleep(Duration::from_millis(5)).await;

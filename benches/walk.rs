@@ -71,7 +71,7 @@ async fn bare_round(bodies: Vec<load::Signed>) -> Round {
     let server = Server(server);
     load::ready(port, "/livez").await;
     let before = cpu(&server.0);
-    let run = load::run(port, "/hooks/netbox", bodies, CONNECTIONS).await;
+    let run = load::run(&[port], "/hooks/netbox", bodies, CONNECTIONS).await;
     round("bare hyper: HMAC + parse", run, None, cpu(&server.0) - before)
 }
 
@@ -91,7 +91,7 @@ async fn gateway_round(bodies: Vec<load::Signed>) -> Round {
     load::ready(port, "/readyz").await;
     let before = cpu(&server.0);
     let (count, start) = (bodies.len(), Instant::now());
-    let run = load::run(port, "/hooks/netbox", bodies, CONNECTIONS).await;
+    let run = load::run(&[port], "/hooks/netbox", bodies, CONNECTIONS).await;
     while sink.count() < count {
         assert!(start.elapsed() < Duration::from_secs(300), "{} of {count} arrived", sink.count());
         tokio::time::sleep(Duration::from_millis(5)).await;

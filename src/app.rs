@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ use crate::model::Timestamp;
 use crate::problem::Problem;
 use crate::rules::Rules;
 use crate::serve;
+use crate::store::redis::{Redis, Settings, Time};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Keep, Store};
 
@@ -82,7 +83,7 @@ pub async fn run(config_file: String, shutdown: impl Future<Output = ()> + Send)
 impl App {
     /// Opens the state, binds both addresses and starts delivering.
     pub async fn start(rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let store = open(&rules, clock.clone())?;
+        let store = open(&rules, clock.clone()).await?;
         Self::start_with(rules, clock, store).await
     }
 
@@ -123,6 +124,7 @@ impl App {
         let ingress_task =
             spawn(serve::run(ingress_listener, ingress_service, limits.clone(), stop_ingress.clone()));
         let purge = purge(store.clone(), clock.clone(), watch.clone(), stop_rest.clone());
+        let others = reload_with_others(swap.clone(), store.reloads(), stop_rest.clone());
         let lookups = Lookups::new(clock.clone());
         let errands = Errands::start(errands::Context {
             rules: watch.clone(),
@@ -136,6 +138,7 @@ impl App {
         let rest = vec![
             spawn(serve::run(admin_listener, admin_service, admin_limits, stop_rest.clone())),
             spawn(purge),
+            spawn(others),
         ];
         Ok(Self {
             ingress,
@@ -177,17 +180,42 @@ impl App {
 
     #[cfg(unix)]
     fn reload_on_hangup(&self) -> JoinHandle<()> {
-        let swap = self.rules.clone();
+        let (swap, store) = (self.rules.clone(), self.store.clone());
         spawn(async move {
             use tokio::signal::unix::{SignalKind, signal};
             let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
             while hangups.recv().await.is_some() {
-                let swap = swap.clone();
-                // The outcome is in the log; there is nobody else to tell.
-                let _ = tokio::task::spawn_blocking(move || reload(&swap)).await;
+                if reload_aside(&swap).await
+                    && let Err(error) = store.call_for_reload().await
+                {
+                    tracing::warn!(%error, "the other gateways could not be told to reload");
+                }
             }
         })
     }
+}
+
+/// Loads the config again whenever another gateway that shares the state was told to.
+async fn reload_with_others(
+    swap: Arc<watch::Sender<Arc<Rules>>>,
+    called: Arc<Notify>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = called.notified() => {}
+        }
+        tracing::info!("another gateway was told to reload");
+        reload_aside(&swap).await;
+    }
+}
+
+/// Reads files, so not on the threads that answer. The outcome is in the log; there is nobody else to
+/// tell.
+async fn reload_aside(swap: &Arc<watch::Sender<Arc<Rules>>>) -> bool {
+    let swap = swap.clone();
+    matches!(tokio::task::spawn_blocking(move || reload(&swap)).await, Ok(Ok(_)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tasks of the whole process, joined in `drain`")]
@@ -195,14 +223,19 @@ fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     tokio::spawn(task)
 }
 
-fn open(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
+async fn open(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>, Error> {
     match &rules.config.state {
         State::Sqlite(path) => {
             let store: Arc<dyn Store> =
                 Sqlite::open(path, clock).map_err(|error| Error::State(error.to_string()))?;
             Ok(store)
         }
-        State::Redis(redis) => Err(Error::State(redis.place())),
+        State::Redis(state) => {
+            let settings = Settings { gateway: rules.config.instance.clone(), time: Time::Server };
+            let store: Arc<dyn Store> =
+                Redis::open(state, clock, settings).await.map_err(|error| Error::State(error.to_string()))?;
+            Ok(store)
+        }
     }
 }
 

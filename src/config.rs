@@ -57,6 +57,7 @@ pub use self::proxy::Bypass;
 pub use self::tls::NOT_VERIFIED;
 pub use crate::rate::Rate;
 pub use schema::schema;
+pub use state::state_url;
 
 pub(crate) use read::read;
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub retention: Retention,
     pub egress: Egress,
     pub loop_guard: LoopGuard,
+    /// Tells this gateway from others that share its state: machine and address.
+    pub instance: String,
     pub lookups: Vec<Lookup>,
     /// Limits of scripts.
     pub scripts: Limits,

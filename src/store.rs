@@ -5,6 +5,7 @@
 
 mod bells;
 mod condition;
+mod cursor;
 mod draft;
 pub mod redis;
 pub mod sqlite;
@@ -328,8 +329,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError>;
 
     /// Lets the quiet time of every open batch begin anew, within its longest wait: while nobody
-    /// was there to receive, silence meant nothing. To be called once at the start of a process
-    /// that alone receives. How many of them others may still join.
+    /// was there to receive, silence meant nothing. To be called once at the start of a process;
+    /// where another one receives meanwhile it changes nothing. How many of them others may still
+    /// join.
     async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError>;
 
     /// Receipts with deferred verdicts that are due, oldest first, with what they hold.
@@ -421,6 +423,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Deletes what is finished and old enough, in bounded steps that let other writes between
     /// them, and dedupe keys whose window is over; how many receipts went.
     async fn purge(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Asks all other processes that share this state to load their rules again.
+    async fn call_for_reload(&self) -> Result<(), StoreError>;
+
+    /// Rung when another process asked for that, also if it did so while this one was cut off.
+    fn reloads(&self) -> Arc<Notify>;
 
     /// Whether a write could be made now.
     async fn ping(&self) -> Result<(), StoreError>;

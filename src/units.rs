@@ -61,6 +61,14 @@ pub(crate) fn some_time(text: &str) -> Parsed<Duration> {
 
 /// Bytes: plain, or in B, kB, MB, GB, KiB, MiB, GiB. At most 1 GiB: bodies are held in memory.
 pub(crate) fn size(text: &str) -> Parsed<usize> {
+    match bytes(text)? {
+        bytes if bytes <= 1 << 30 => usize::try_from(bytes).map_err(|_| None),
+        _ => Err(Some("the largest size is 1GiB".to_owned())),
+    }
+}
+
+/// The same of what another machine holds, however much that is.
+pub(crate) fn bytes(text: &str) -> Parsed<u64> {
     let (count, unit) = leading_number(text).ok_or(None)?;
     let factor = match unit.trim_start() {
         "" | "B" => 1,
@@ -74,8 +82,8 @@ pub(crate) fn size(text: &str) -> Parsed<usize> {
     };
     match count.checked_mul(factor) {
         Some(0) => Err(Some("it must be more than nothing".to_owned())),
-        Some(bytes) if bytes <= 1 << 30 => usize::try_from(bytes).map_err(|_| None),
-        _ => Err(Some("the largest size is 1GiB".to_owned())),
+        Some(bytes) => Ok(bytes),
+        None => Err(None),
     }
 }
 

@@ -64,12 +64,13 @@ async fn connect(port: u16) -> std::io::Result<http1::SendRequest<Full<Bytes>>> 
     Ok(sender)
 }
 
-/// Sends every body once.
-pub async fn run(port: u16, path: &'static str, bodies: Vec<Signed>, connections: usize) -> Run {
+/// Sends every body once; the connections are spread over the ports.
+pub async fn run(ports: &[u16], path: &'static str, bodies: Vec<Signed>, connections: usize) -> Run {
     let (bodies, next) = (Arc::new(bodies), Arc::new(AtomicUsize::new(0)));
     let start = Instant::now();
     let mut tasks = Vec::new();
-    for _ in 0..connections {
+    for connection in 0..connections {
+        let port = ports[connection % ports.len()];
         let (bodies, next) = (bodies.clone(), next.clone());
         let mut sender = connect(port).await.unwrap();
         tasks.push(tokio::spawn(async move {

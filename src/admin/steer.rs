@@ -158,5 +158,9 @@ pub async fn reload(State(shared): State<Shared>) -> Result {
     let rules = loaded.map_err(|problems| {
         Problem(Rejection::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_config", problems))
     })?;
+    // The others look at their own files; how that went is in their logs.
+    if let Err(error) = shared.store.call_for_reload().await {
+        tracing::warn!(%error, "the other gateways could not be told to reload");
+    }
     Ok(Answer(json!({"revision": rules.revision})))
 }

@@ -52,6 +52,13 @@ fn own_name(host: &str, ingress: &Ingress, state: &State) -> String {
     format!("gw-{}", &hex::encode(Sha256::digest(told))[..10])
 }
 
+/// Tells this gateway from others that share its state, and is the same at each of its starts.
+pub(super) fn instance(ingress: &Ingress, env: &dyn Fn(&str) -> Option<String>) -> String {
+    let address = format!("{}@{}", host(env), ingress.listen);
+    // Any port: several may say that on one machine.
+    if ingress.listen.port() == 0 { format!("{address}-{:08x}", fastrand::u32(..)) } else { address }
+}
+
 fn bytes(path: &Path) -> &[u8] {
     path.as_os_str().as_encoded_bytes()
 }

@@ -73,6 +73,7 @@ fn document(mut top: Reader<'_>, env: &dyn Fn(&str) -> Option<String>, cx: &mut 
         t.section("retention", cx.problems).map_or_else(Retention::default, |s| state::retention(s, cx));
     let egress = t.section("egress", cx.problems).map_or_else(Egress::default, |s| egress::read(s, cx));
     let loop_guard = loop_guard::read(t.section("loop_guard", cx.problems), &ingress, &state, env, cx);
+    let instance = loop_guard::instance(&ingress, env);
     let scripts = t.section("scripts", cx.problems).map_or_else(Limits::default, |s| scripts::read(s, cx));
     let lookups = lookups(t, &egress, cx);
     let sources = sources(t, cx);
@@ -95,6 +96,7 @@ fn document(mut top: Reader<'_>, env: &dyn Fn(&str) -> Option<String>, cx: &mut 
         retention,
         egress,
         loop_guard,
+        instance,
         lookups,
         scripts,
         sources,

@@ -93,12 +93,34 @@ mod tests {
     }
 
     #[test]
+    fn a_state_in_redis_fits_the_schema_in_every_form() {
+        let schema = schema();
+        for text in [
+            "state: redis://user:password@host:6379/0",
+            "state: rediss+sentinel://a,b/main",
+            "state: Redis+Cluster://a,b",
+            "state: unix:///run/redis.sock",
+            "state: '${STATE}'",
+            "state: { url: 'rediss://h', user: u, password: p, prefix: x, partitions: 4, durability: fsync, \
+             compress_above: 2KiB, max_memory: 2GiB, sentinel: { user: u, password: p }, tls: { verify: false } }",
+            "state: { url: 'redis://h', max_memory: 80% }",
+        ] {
+            valid(&schema, &document(text).to_json(), &schema).unwrap();
+        }
+    }
+
+    #[test]
     fn the_schema_refuses_what_the_readers_refuse() {
         let schema = schema();
         for text in [
             "ingres: {}",
             "ingress: { listen: 8080 }",
             "dedupe: 5",
+            "state: ftp://host",
+            "state: { url: ftp://host }",
+            "state: { url: 'redis://h', durability: disk }",
+            "state: { url: 'redis://h', prefix: '{a}' }",
+            "state: { url: 'redis://h', max_memory: most }",
             "egress: { proxy: ftp://proxy }",
             "egress: { proxy: { url: 'http://proxy', resolve: there } }",
             "lookups: { a: { url: 'ftp://x' } }",
@@ -159,6 +181,12 @@ mod tests {
         let zzz = "zzzzzzzzzzzzzzzzzzzz: 1";
         for (pointer, config) in [
             ("", zzz.to_owned()),
+            ("/$defs/state/anyOf/2", format!("state: {{ {zzz} }}")),
+            (
+                "/$defs/state/anyOf/2/properties/sentinel",
+                format!("state: {{ url: redis+sentinel://a/b, sentinel: {{ {zzz} }} }}"),
+            ),
+            ("/$defs/tls", format!("state: {{ url: rediss://h, tls: {{ {zzz} }} }}")),
             ("/properties/ingress", format!("ingress: {{ {zzz} }}")),
             ("/properties/admin", format!("admin: {{ {zzz} }}")),
             ("/properties/retention", format!("retention: {{ {zzz} }}")),

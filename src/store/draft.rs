@@ -282,6 +282,14 @@ fn held(outcome: &Outcome, places: &Places) -> Result<Vec<HoldDraft>, StoreError
 }
 
 impl DeliveryDraft {
+    /// One that leaves for a batch.
+    pub(super) fn of_batch(delivery: &Delivery, batch: BatchId) -> Result<Self, StoreError> {
+        if delivery.batch != Some(batch) {
+            return Err(StoreError::Conflict(format!("{} is not of {batch}", delivery.id)));
+        }
+        Self::new(delivery, 0, None)
+    }
+
     /// `event` is the index of its event among the outcome's.
     pub(super) fn new(delivery: &Delivery, event: usize, body: Option<&Bytes>) -> Result<Self, StoreError> {
         Ok(Self {

@@ -5,15 +5,21 @@
 //! `redis/desk.rs` and `redis/lua/base.lua`). Leases are kept in the server's time.
 
 mod answer;
+mod batch;
 mod beat;
+mod became;
 mod desk;
 mod form;
 mod leased;
+mod lines;
 mod link;
+mod list;
 mod pack;
 mod part;
+mod reloads;
 mod rounds;
 mod script;
+mod show;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -154,7 +160,7 @@ impl Redis {
             return Ok(Some(0));
         }
         for part in self.desk.parts.all() {
-            let answer = self.ask(part, op, self.clock.now(), &Id { id: id.to_owned() }).await?;
+            let answer = self.look(part, op, &Id { id: id.to_owned() }).await?;
             if answer::read::<u8>(answer)? == 1 {
                 return Ok(Some(part));
             }
@@ -234,6 +240,9 @@ impl Redis {
 #[async_trait]
 impl Store for Redis {
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
+        if let Some(full) = self.desk.link.is_full() {
+            return Err(StoreError::Unavailable(full));
+        }
         let (draft, now) = (ReceiptDraft::new(receipt)?, receipt.received_at);
         let outcome = OutcomeDraft::new(outcome, None, now)?;
         let mut blobs = Blobs::new(self.compress_above);
@@ -277,33 +286,20 @@ impl Store for Redis {
         self.desk.ask(Ask::new(part, "settle", now, &asked).with(blobs.list, 0)).await.map(drop)
     }
 
-    async fn ripe(&self, _due: Due) -> Result<Ripe, StoreError> {
-        Ok(Ripe::default())
+    async fn ripe(&self, due: Due) -> Result<Ripe, StoreError> {
+        batch::ripe(&self.desk, due).await
     }
 
-    async fn seal(&self, _leased: &LeasedBatch, _sealed: &Sealed, _now: Timestamp) -> Result<(), StoreError> {
-        Err(StoreError::Unavailable("batches".into()))
+    async fn seal(&self, leased: &LeasedBatch, sealed: &Sealed, now: Timestamp) -> Result<(), StoreError> {
+        batch::seal(&self.desk, self.compress_above, leased, sealed, now).await
     }
 
-    async fn listen_again(&self, _now: Timestamp) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn listen_again(&self, now: Timestamp) -> Result<u64, StoreError> {
+        batch::listen_again(&self.desk, now).await
     }
 
     async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
-        let mut all = Deferred::default();
-        for part in self.desk.parts.all() {
-            let lease = span(due.lease).max(1);
-            let asked = Lease { limit: due.limit.saturating_sub(all.receipts.len()), lease };
-            let [given, next_due] = array(self.ask(part, "deferred", due.now, &asked).await?)?;
-            for one in items(given)? {
-                let [id, token] = array(one)?;
-                let stored = self.receipt(answer::read(id)?).await?;
-                all.receipts.push(LeasedReceipt { stored, tries: 0, token: answer::read(token)? });
-            }
-            let next_due = maybe(next_due)?.map(instant).transpose()?;
-            all.next_due = [all.next_due, next_due].into_iter().flatten().min();
-        }
-        Ok(all)
+        self.lease_deferred(due).await
     }
 
     async fn resolve(
@@ -320,7 +316,7 @@ impl Store for Redis {
     }
 
     async fn waiting(&self) -> Result<Waiting, StoreError> {
-        Ok(Waiting::default())
+        self.count_waiting().await
     }
 
     async fn pause(&self, destination: &str, reason: &str, now: Timestamp) -> Result<bool, StoreError> {
@@ -336,14 +332,14 @@ impl Store for Redis {
     }
 
     async fn conditions(&self) -> Result<Vec<Condition>, StoreError> {
-        let answer = self.ask(0, "conditions", self.clock.now(), &Nothing {}).await?;
+        let answer = self.look(0, "conditions", &Nothing {}).await?;
         let mut conditions = items(answer)?.into_iter().map(condition).collect::<Result<Vec<_>, _>>()?;
         conditions.sort_by(|a, b| a.destination.cmp(&b.destination));
         Ok(conditions)
     }
 
     async fn notices(&self, limit: usize) -> Result<Vec<Notice>, StoreError> {
-        let answer = self.ask(0, "notices", self.clock.now(), &Limit { limit }).await?;
+        let answer = self.look(0, "notices", &Limit { limit }).await?;
         items(answer)?.into_iter().map(notice).collect()
     }
 
@@ -374,38 +370,48 @@ impl Store for Redis {
 
     async fn receipts(
         &self,
-        _filter: ReceiptFilter,
-        _page: PageRequest,
+        filter: ReceiptFilter,
+        page: PageRequest,
     ) -> Result<Page<ReceiptSummary>, StoreError> {
-        Err(StoreError::Unavailable("lists".into()))
+        self.list_receipts(&filter, &page).await
     }
 
     async fn receipt(&self, id: ReceiptId) -> Result<StoredReceipt, StoreError> {
-        Err(StoreError::NotFound(id.to_string()))
+        self.show_receipt(id).await
     }
 
     async fn deliveries(
         &self,
-        _filter: DeliveryFilter,
-        _page: PageRequest,
+        filter: DeliveryFilter,
+        page: PageRequest,
     ) -> Result<Page<DeliverySummary>, StoreError> {
-        Err(StoreError::Unavailable("lists".into()))
+        self.list_deliveries(&filter, &page).await
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<StoredDelivery, StoreError> {
-        Err(StoreError::NotFound(id.to_string()))
+        self.show_delivery(id).await
     }
 
     async fn ledger(&self) -> Result<Ledger, StoreError> {
-        Ok(Ledger::default())
+        self.show_ledger().await
     }
 
     async fn pending(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        Ok(Vec::new())
+        self.show_pending().await
     }
 
     async fn purge(&self, _keep: Keep, _now: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    async fn call_for_reload(&self) -> Result<(), StoreError> {
+        let asked = self.ask(0, "reload", self.clock.now(), &Nothing {}).await?;
+        self.desk.reloads.called(answer::read(asked)?);
+        Ok(())
+    }
+
+    fn reloads(&self) -> Arc<Notify> {
+        self.desk.reloads.bell()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

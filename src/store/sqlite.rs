@@ -294,6 +294,15 @@ impl Store for Sqlite {
         }
     }
 
+    async fn call_for_reload(&self) -> Result<(), StoreError> {
+        // Nobody else has the file.
+        Ok(())
+    }
+
+    fn reloads(&self) -> Arc<Notify> {
+        Arc::default()
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         let now = micros(self.clock.now());
         self.write(move |desk| {

@@ -1,5 +1,7 @@
 //! The shared store: the suite on one server, on one server cut into partitions, and on a cluster.
 
+mod crash;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -25,6 +27,11 @@ pub struct Prefix<const PARTS: u32> {
 pub type Whole = Prefix<1>;
 /// Cut, as on a cluster.
 pub type Cut = Prefix<5>;
+
+/// A prefix that nobody else has.
+fn unused_prefix() -> String {
+    format!("suite-{}", STATES.fetch_add(1, Ordering::Relaxed))
+}
 
 fn server() -> Arc<Server> {
     let mut shared = SERVER.lock().unwrap();
@@ -58,8 +65,7 @@ pub async fn open(state: &config::Redis, gateway: &str) -> Arc<Redis> {
 
 impl<const PARTS: u32> Backend for Prefix<PARTS> {
     async fn fresh() -> Self {
-        let number = STATES.fetch_add(1, Ordering::Relaxed);
-        Self { server: server(), prefix: format!("suite-{number}") }
+        Self { server: server(), prefix: unused_prefix() }
     }
 
     async fn open(&self) -> Arc<dyn Store> {

@@ -231,6 +231,14 @@ impl Store for Double {
         absent()
     }
 
+    async fn call_for_reload(&self) -> Result<(), StoreError> {
+        unreachable!()
+    }
+
+    fn reloads(&self) -> Arc<Notify> {
+        unreachable!()
+    }
+
     async fn ping(&self) -> Result<(), StoreError> {
         absent()
     }

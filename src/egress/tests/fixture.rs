@@ -142,6 +142,7 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
             in_flight,
             proxy: None,
         },
+        instance: "here".into(),
         loop_guard: config::LoopGuard::default(),
         lookups: Vec::new(),
         scripts: crate::script::Limits::default(),

@@ -78,8 +78,8 @@ impl Row {
         Ok(Self(row))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(super) fn into_pairs(self) -> impl Iterator<Item = (String, String)> {
+        self.0.into_iter()
     }
 
     pub(super) fn maybe_text(&self, field: &str) -> Option<String> {

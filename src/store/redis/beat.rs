@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{items, text};
+use super::answer::{array, items, read, text};
 use super::desk::{Ask, Desk};
 use super::link::Heard;
 use crate::clock::Clock;
@@ -57,7 +57,9 @@ impl Desk {
     async fn beat(&self, now: Timestamp) -> Result<(), StoreError> {
         let gone = u64::try_from(GONE.as_micros()).unwrap_or(u64::MAX);
         let answer = self.ask(Ask::new(0, "beat", now, &Beat { gone })).await?;
-        for gateway in items(answer)? {
+        let [gone, reloads] = array(answer)?;
+        self.reloads.learn(read(reloads)?);
+        for gateway in items(gone)? {
             let gateway = text(gateway)?;
             tracing::warn!(gateway, "this gateway gives no sign of life: its work is taken over");
             self.bury(&gateway, now).await?;

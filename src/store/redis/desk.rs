@@ -10,6 +10,7 @@ use super::Settings;
 use super::answer::{array, bytes, damaged, items, maybe, read, text};
 use super::link::{Call, Link};
 use super::part::Parts;
+use super::reloads::Reloads;
 use super::rounds::Rounds;
 use crate::model::{OWN_SOURCE, Timestamp};
 use crate::store::Errand;
@@ -19,6 +20,8 @@ use crate::store::draft::json;
 
 /// How many messages are carried at once.
 const CARRIED: usize = 64;
+/// As what the rounds know batches; no destination has such a name.
+pub(super) const BATCHES: &str = "e:batches";
 
 /// In whose time leases and due times are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,7 @@ pub(super) struct Desk {
     pub(super) parts: Parts,
     pub(super) bells: Bells,
     pub(super) rounds: Rounds,
+    pub(super) reloads: Reloads,
     pub(super) time: Time,
     /// Under which name this gateway leases.
     pub(super) me: String,
@@ -53,6 +57,7 @@ pub(super) struct Ask<'a, T> {
     pub(super) blobs: Vec<Vec<u8>>,
     /// How many numbers it takes.
     pub(super) numbers: usize,
+    writes: bool,
 }
 
 #[derive(Serialize)]
@@ -104,7 +109,12 @@ struct Left {
 
 impl<'a, T: Serialize> Ask<'a, T> {
     pub(super) fn new(part: u32, op: &'static str, now: Timestamp, asked: &'a T) -> Self {
-        Self { part, op, now, asked, blobs: Vec::new(), numbers: 0 }
+        Self { part, op, now, asked, blobs: Vec::new(), numbers: 0, writes: true }
+    }
+
+    /// One that changes nothing.
+    pub(super) fn look(part: u32, op: &'static str, now: Timestamp, asked: &'a T) -> Self {
+        Self { writes: false, ..Self::new(part, op, now, asked) }
     }
 
     pub(super) fn with(self, blobs: Vec<Vec<u8>>, numbers: usize) -> Self {
@@ -120,6 +130,7 @@ impl Desk {
             parts,
             bells: Bells::default(),
             rounds: Rounds::new(parts.0),
+            reloads: Reloads::default(),
             time,
             me: gateway,
             owes: AtomicBool::new(false),
@@ -159,7 +170,7 @@ impl Desk {
         let context = self.context(ask.part, ask.now, numbers, number, ask.asked);
         let mut arguments = vec![ask.op.as_bytes().to_vec(), json(&context)?.into_bytes()];
         arguments.extend(ask.blobs);
-        let answer = self.link.run(Call { partition: ask.part, arguments, writes: true }).await?;
+        let answer = self.link.run(Call { partition: ask.part, arguments, writes: ask.writes }).await?;
         let [status, answer, rung, carried] = array(answer)?;
         match text(status)?.as_str() {
             "ok" => {
@@ -212,14 +223,18 @@ impl Desk {
         Ok(())
     }
 
-    /// What a bell says: `d:<destination>` or `e:<errand>`.
+    /// What a bell says: `d:<destination>`, `e:<errand>` or `r:<number of a call to reload>`.
     fn note(&self, rung: &mut Rung, part: u32, bell: &str) {
         match bell.split_once(':') {
             Some(("d", destination)) => {
                 self.rounds.mark(destination, part);
                 rung.destination(destination);
             }
-            Some(("e", "batches")) => rung.errand(Errand::Batches),
+            Some(("r", number)) => number.parse().into_iter().for_each(|number| self.reloads.learn(number)),
+            Some(("e", "batches")) => {
+                self.rounds.mark(BATCHES, part);
+                rung.errand(Errand::Batches);
+            }
             Some(("e", "deferred")) => rung.errand(Errand::Deferred),
             Some(("e", "notices")) => rung.errand(Errand::Notices),
             _ => {}

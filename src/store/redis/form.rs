@@ -118,8 +118,8 @@ struct EventForm<'a> {
 /// A delivery; its blobs are its content and, behind that, its body.
 #[derive(Debug, Serialize)]
 pub(super) struct DeliveryForm<'a> {
-    id: &'a str,
-    part: u32,
+    pub(super) id: &'a str,
+    pub(super) part: u32,
     /// Which event of the outcome, from 1.
     event: usize,
     route: &'a str,

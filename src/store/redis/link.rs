@@ -7,11 +7,16 @@
 //! whether to ask again.
 
 mod address;
+mod check;
 mod cluster;
+mod disk;
 mod ear;
+mod facts;
 mod fault;
 mod live;
+mod memory;
 mod node;
+mod rights;
 mod run;
 mod sentinel;
 mod slots;
@@ -133,7 +138,8 @@ impl Link {
         answer.map_err(StoreError::Unavailable)
     }
 
-    /// Listens to [`Link::channel`] from now on.
+    /// Listens to [`Link::channel`] from now on. What was before is not heard, nor is the `Connected`
+    /// of a connection that is there already.
     pub(super) fn listen(&self) -> broadcast::Receiver<Heard> {
         self.shared.heard.subscribe()
     }
@@ -146,6 +152,12 @@ impl Link {
     /// Into how many parts the state is cut.
     pub(super) fn partitions(&self) -> u32 {
         self.shared.way.state.partitions
+    }
+
+    /// That a server's memory is fuller than the config allows: which one, and how full. The servers
+    /// are asked about once a second.
+    pub(super) fn is_full(&self) -> Option<String> {
+        self.shared.way.gauge.full()
     }
 
     /// Ends all connections. Whatever is run later is `Unavailable`.

@@ -1,5 +1,5 @@
 //! Where the next claim of a destination has to look: every claim asks only the partitions that may
-//! have something for it.
+//! have something for it. Who looks for complete batches does the same, as a destination of its own.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -13,7 +13,7 @@ pub(super) struct Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 9] = [
+const FILES: [&str; 13] = [
     include_str!("lua/base.lua"),
     include_str!("lua/loan.lua"),
     include_str!("lua/receipt.lua"),
@@ -22,6 +22,10 @@ const FILES: [&str; 9] = [
     include_str!("lua/delivery.lua"),
     include_str!("lua/claim.lua"),
     include_str!("lua/outcome.lua"),
+    include_str!("lua/gather.lua"),
+    include_str!("lua/batch.lua"),
+    include_str!("lua/show.lua"),
+    include_str!("lua/list.lua"),
     include_str!("lua/main.lua"),
 ];
 

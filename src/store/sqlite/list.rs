@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
+use super::super::cursor::Cursor;
 use super::super::draft::micros;
 use super::row::{delivery_summary, get, receipt_summary, status_name, unavailable};
 use crate::model::DeliveryState;
@@ -10,9 +11,6 @@ use crate::store::{
     DeliveryFilter, DeliverySummary, Page, PageRequest, ReceiptFilter, ReceiptStatus, ReceiptSummary,
     StoreError,
 };
-
-const DEFAULT_LIMIT: usize = 50;
-const MAX_LIMIT: usize = 500;
 
 /// Whether a receipt has a delivery of a route, its own or one of a batch.
 const ROUTED: &str = "EXISTS (
@@ -48,29 +46,6 @@ impl Where {
             [] => String::new(),
             conditions => format!("WHERE {}", conditions.join(" AND ")),
         }
-    }
-}
-
-/// Where a page ended: the time and the row of its last line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Cursor {
-    at: i64,
-    seq: i64,
-}
-
-impl Cursor {
-    fn text(self) -> String {
-        format!("{:x}.{:x}", self.at, self.seq)
-    }
-
-    fn parse(text: &str) -> Result<Self, StoreError> {
-        let parsed = text.split_once('.').and_then(|(at, seq)| {
-            // As unsigned, because that is how `{:x}` prints.
-            let at = u64::from_str_radix(at, 16).ok()?.cast_signed();
-            let seq = u64::from_str_radix(seq, 16).ok()?.cast_signed();
-            Some(Self { at, seq })
-        });
-        parsed.ok_or_else(|| StoreError::Conflict("the cursor is not one that a list gave".into()))
     }
 }
 
@@ -142,12 +117,11 @@ pub(super) fn deliveries(
 /// Adds the cursor and the limit, which is the result; one line more than that is asked for, to
 /// tell whether there is a next page.
 fn begin_page(wanted: &mut Where, page: &PageRequest, before: &'static str) -> Result<usize, StoreError> {
-    if let Some(cursor) = &page.cursor {
-        let cursor = Cursor::parse(cursor)?;
+    if let Some(cursor) = page.after()? {
         wanted.conditions.push(before);
         wanted.values.extend([Value::from(cursor.at), Value::from(cursor.seq)]);
     }
-    let limit = if page.limit == 0 { DEFAULT_LIMIT } else { page.limit.min(MAX_LIMIT) };
+    let limit = page.lines();
     wanted.values.push(Value::from(limit as i64 + 1));
     Ok(limit)
 }
@@ -190,14 +164,5 @@ mod tests {
         ] {
             assert!(plan.contains(index), "{plan}");
         }
-    }
-
-    #[test]
-    fn a_cursor_reads_back_what_it_prints() {
-        for cursor in [Cursor { at: 1_750_000_000_000_000, seq: 7 }, Cursor { at: -1, seq: i64::MAX }] {
-            assert_eq!(Cursor::parse(&cursor.text()), Ok(cursor));
-        }
-        assert!(Cursor::parse("1").is_err());
-        assert!(Cursor::parse("1.x; DROP TABLE receipts").is_err());
     }
 }

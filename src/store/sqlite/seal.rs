@@ -9,7 +9,7 @@ use super::desk::{Desk, Fault};
 use super::loan::{Asked, Given, give};
 use super::notice;
 use super::row::parse_id;
-use crate::model::{BatchId, Delivery, Sealed, Timestamp};
+use crate::model::{BatchId, Sealed, Timestamp};
 use crate::store::{Errand, LeasedBatch, StoreError};
 
 /// What becomes of a batch, serialised by the caller.
@@ -41,20 +41,13 @@ impl SealDraft {
         let end = match sealed {
             Sealed::Sent(deliveries) if deliveries.is_empty() => End::Dropped(None),
             Sealed::Sent(deliveries) => End::Sent(
-                deliveries.iter().map(|delivery| of_batch(delivery, batch)).collect::<Result<_, _>>()?,
+                deliveries.iter().map(|one| DeliveryDraft::of_batch(one, batch)).collect::<Result<_, _>>()?,
             ),
             Sealed::Dropped(reason) => End::Dropped(reason.clone()),
             Sealed::Failed(failure) => End::Failed { reason: reason(failure), failure: json(failure)? },
         };
         Ok(Self { batch, token: leased.token, end, now: micros(now) })
     }
-}
-
-fn of_batch(delivery: &Delivery, batch: BatchId) -> Result<DeliveryDraft, StoreError> {
-    if delivery.batch != Some(batch) {
-        return Err(StoreError::Conflict(format!("{} is not of {batch}", delivery.id)));
-    }
-    DeliveryDraft::new(delivery, 0, None)
 }
 
 /// Leases complete ones.

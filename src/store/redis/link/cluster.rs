@@ -8,21 +8,22 @@ use std::time::Duration;
 
 use redis::Value;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::layout::Layout;
 use super::address::Address;
-use super::fault;
+use super::facts::Facts;
 use super::live::Live;
 use super::node::{Node, Place};
 use super::run::{Failed, Run};
 use super::way::Way;
+use super::{check, fault};
 
 /// How often a call goes after keys that moved.
 const REDIRECTS: usize = 4;
-/// How often the layout is asked for while a node is away, and else.
-const ANXIOUS: Duration = Duration::from_millis(500);
-const CALM: Duration = Duration::from_secs(30);
+/// How often the layout is asked for while all is well, and at most.
+const CALM: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -118,11 +119,12 @@ impl Cluster {
     /// Looks after the layout.
     async fn keep(&self) {
         loop {
-            let whole = self.is_whole();
-            if timeout(if whole { CALM } else { ANXIOUS }, self.stale.notified()).await.is_err() || whole {
-                // What fails here fails at every call, with the line of the node.
-                let _ = self.refresh().await;
+            if self.is_whole() {
+                let _ = timeout(CALM, self.stale.notified()).await;
             }
+            sleep(PAUSE).await;
+            // What fails here fails at every call, with the line of the node.
+            let _ = self.refresh().await;
         }
     }
 
@@ -160,7 +162,7 @@ impl Cluster {
             match Live::open(&self.way, seed.clone()).await {
                 Ok(live) => {
                     let _guard = live.over.clone().drop_guard();
-                    match Layout::ask(&live).await {
+                    match self.introduced(&live).await {
                         Ok(layout) => return Ok(layout),
                         Err(why) => last = why,
                     }
@@ -169,6 +171,13 @@ impl Cluster {
             }
         }
         Err(last)
+    }
+
+    /// The layout as a seed tells it, which may be a replica.
+    async fn introduced(&self, live: &Live) -> Result<Layout, String> {
+        let facts = Facts::ask(live).await.map_err(|error| live.unusable(&error))?;
+        check::kind(&facts, &self.way.state).map_err(|line| format!("{}: {line}", live.address))?;
+        Layout::ask(live).await
     }
 }
 

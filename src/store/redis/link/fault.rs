@@ -5,7 +5,8 @@ use std::error::Error;
 use std::fmt::Display;
 use std::path::Path;
 
-use redis::RedisError;
+use redis::{ErrorKind, RedisError};
+use rustls::AlertDescription;
 
 use super::address::Address;
 use super::way::CONNECT;
@@ -20,6 +21,13 @@ pub(super) fn unreached(address: &Address, error: &(dyn Error + 'static)) -> Str
 
 pub(super) fn slow(address: &Address) -> String {
     format!("{address}: no connection within {CONNECT:?}; check address, port and firewalls, and its load")
+}
+
+pub(super) fn no_handshake(address: &Address) -> String {
+    format!(
+        "{address}: could not agree on TLS: the other side says nothing; check that this port speaks TLS; if it \
+         does not, the state begins with redis://"
+    )
 }
 
 pub(super) fn unresolved(address: &Address, error: &impl Display) -> String {
@@ -92,6 +100,31 @@ fn of_detail(detail: &str) -> Option<&'static str> {
     told.into_iter().find(|(said, _)| detail.contains(said)).map(|(_, line)| line)
 }
 
+/// The first question to a server was not answered.
+pub(super) fn unusable(address: &Address, error: &RedisError) -> String {
+    match error.kind() {
+        ErrorKind::Io if error.to_string().contains(ALERT) => unreached(address, &alert(error)),
+        ErrorKind::Io if error.is_timeout() => slow(address),
+        ErrorKind::Io => format!(
+            "{address}: the server ended the connection; check that this is a Redis server, `rediss://` against \
+             `redis://`, and its log"
+        ),
+        _ => refused(address, error),
+    }
+}
+
+const ALERT: &str = "fatal alert";
+
+/// TLS 1.3 tells only after the handshake what is wrong with our certificate, and the way up to here
+/// leaves nothing of it but the words.
+fn alert(error: &RedisError) -> rustls::Error {
+    use AlertDescription::{CertificateRequired, DecryptError, HandshakeFailure, UnknownCA};
+    let said = error.to_string();
+    let named = [CertificateRequired, DecryptError, UnknownCA].into_iter();
+    let mut found = named.filter(|alert| said.contains(&format!("{alert:?}")));
+    rustls::Error::AlertReceived(found.next().unwrap_or(HandshakeFailure))
+}
+
 /// A call was sent, and no answer came.
 pub(super) fn lost(address: &Address) -> String {
     format!("{address}: the connection was lost during the call, so its fate is unknown")
@@ -100,6 +133,11 @@ pub(super) fn lost(address: &Address) -> String {
 /// A call was sent, and the server is silent.
 pub(super) fn silent(address: &Address) -> String {
     format!("{address}: no answer in time, so the call's fate is unknown; see how loaded the server is")
+}
+
+/// It said nothing when it was looked at.
+pub(super) fn dumb(address: &Address) -> String {
+    format!("{address}: the server does not answer; see its log, and how loaded it is")
 }
 
 /// The server went away after it had served.

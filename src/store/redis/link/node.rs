@@ -11,8 +11,10 @@ use tracing::{info, warn};
 use redis::Value;
 
 use super::address::Address;
+use super::check::{check, warnings};
+use super::facts::Facts;
 use super::fault;
-use super::live::Live;
+use super::live::{Checked, Live};
 use super::run::{Failed, Run};
 use super::sentinel::Sentinels;
 use super::way::Way;
@@ -20,6 +22,11 @@ use super::way::Way;
 /// Between two tries to connect: the second comes so soon, the later ones ever later.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often a server is looked at.
+const WATCH: Duration = Duration::from_secs(1);
+/// After how many looks the sentinels are asked whether it still is the master: one that is cut off
+/// from them takes itself for it.
+const ASK_AGAIN: u32 = 5;
 
 /// Where to connect to.
 #[derive(Debug)]
@@ -104,27 +111,29 @@ struct Keeper {
 
 impl Keeper {
     async fn keep(&self) {
+        let mut told = Vec::new();
         let mut lost_before = false;
         loop {
-            let live = self.connect().await;
+            let Checked { live, facts } = self.connect().await;
             if lost_before {
                 info!(server = %live.address, "connected to the state again");
             }
-            let (over, address) = (live.over.clone(), live.address.clone());
-            self.told.send_replace(State::Up(live));
-            over.cancelled().await;
-            warn!(server = %address, "the connection to the state was lost");
-            self.told.send_replace(State::Down(fault::gone(&address)));
+            self.told.send_replace(State::Up(live.clone()));
+            let why = self.watch(&live, facts, &mut told).await;
+            live.over.cancel();
+            self.way.gauge.forget(&live.address);
+            warn!(why, "the connection to the state was given up");
+            self.told.send_replace(State::Down(why));
             lost_before = true;
         }
     }
 
     /// Tries until there is a connection.
-    async fn connect(&self) -> Live {
+    async fn connect(&self) -> Checked {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.try_to().await {
-                Ok(live) => return live,
+                Ok(checked) => return checked,
                 Err(why) => self.told.send_replace(State::Down(why)),
             };
             sleep(pause).await;
@@ -132,12 +141,42 @@ impl Keeper {
         }
     }
 
-    async fn try_to(&self) -> Result<Live, String> {
+    async fn try_to(&self) -> Result<Checked, String> {
         let address = match &self.place {
             Place::Fixed(address) => address.clone(),
             Place::Master(sentinels) => sentinels.master(&self.way).await?,
         };
-        Live::open(&self.way, address).await
+        Live::checked(&self.way, address).await
+    }
+
+    /// Looks at the server now and then, until the connection is over or leads to a server that can
+    /// keep the state no longer. Says why.
+    async fn watch(&self, live: &Live, mut facts: Facts, told: &mut Vec<String>) -> String {
+        for tick in 1_u32.. {
+            self.way.gauge.note(&live.address, &facts, self.way.state.max_memory);
+            tell(live, warnings(&facts, &self.way.state), told);
+            tokio::select! {
+                () = live.over.cancelled() => return fault::gone(&live.address),
+                () = sleep(WATCH) => {}
+            }
+            match facts.again(live).await {
+                Ok(found) => facts = found,
+                // The server is busy: that is said to those who call.
+                Err(error) if !error.is_io_error() => continue,
+                Err(error) if error.is_timeout() => return fault::dumb(&live.address),
+                Err(_) => return fault::gone(&live.address),
+            }
+            if let Err(why) = check(&facts, &self.way.state) {
+                return format!("{}: {why}", live.address);
+            }
+            if tick % ASK_AGAIN == 0
+                && let Place::Master(sentinels) = &self.place
+                && let Some(why) = sentinels.deposed(&live.address, &self.way).await
+            {
+                return why;
+            }
+        }
+        fault::gone(&live.address)
     }
 
     fn close(&self) {
@@ -145,4 +184,14 @@ impl Keeper {
             live.over.cancel();
         }
     }
+}
+
+/// Warns of what was not warned of before.
+fn tell(live: &Live, found: Vec<String>, told: &mut Vec<String>) {
+    for warning in &found {
+        if !told.contains(warning) {
+            warn!(server = %live.address, "{warning}");
+        }
+    }
+    *told = found;
 }

@@ -52,7 +52,13 @@ impl<'a> Run<'a> {
             }
             answer => answer,
         };
-        judged(live, answer)
+        let answer = judged(live, answer)?;
+        if self.call.writes
+            && let Some(disk) = &live.disk
+        {
+            disk.written(self.key).await.map_err(Failed::Unavailable)?;
+        }
+        Ok(answer)
     }
 
     fn command(&self, verb: &str, script: &str) -> Cmd {

@@ -34,6 +34,13 @@ impl Sentinels {
         Err(format!("no sentinel knows the master; the last one asked: {last}"))
     }
 
+    /// Whether they name another one than `address` by now, in one line. While none of them answers,
+    /// the one that is there is believed.
+    pub(super) async fn deposed(&self, address: &Address, way: &Way) -> Option<String> {
+        let master = self.master(way).await.ok().filter(|master| master != address)?;
+        Some(format!("{address}: the sentinels name another master by now, {master}"))
+    }
+
     async fn ask(&self, sentinel: &Address, way: &Way) -> Result<Address, String> {
         let tls = way.state.tls.as_ref();
         let (mut connection, over) = wire::open(sentinel, &self.login, tls, &way.tasks, None).await?;

@@ -1,7 +1,12 @@
 //! The link against real servers.
 
-mod bed;
+pub(super) mod bed;
+mod checks;
+mod cluster;
+mod fake;
 mod one;
+mod sentinel;
+mod tls;
 
 use std::sync::LazyLock;
 use std::time::Duration;

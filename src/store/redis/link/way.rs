@@ -5,12 +5,15 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::memory::Gauge;
 use super::slots::Slots;
 use crate::config;
 use crate::secret::Secret;
 
 /// For resolving, connecting, the TLS handshake and the login together.
 pub(super) const CONNECT: Duration = Duration::from_secs(2);
+/// Of that, for the TLS handshake.
+pub(super) const HANDSHAKE: Duration = Duration::from_millis(1500);
 /// For an answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
@@ -20,6 +23,7 @@ pub(super) struct Way {
     pub(super) login: Login,
     pub(super) channel: String,
     pub(super) slots: Slots,
+    pub(super) gauge: Gauge,
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
 }
@@ -38,6 +42,6 @@ impl Way {
             Login { user: state.user.clone(), password: state.password.clone(), database: state.database };
         let channel = format!("{}:bell", state.prefix);
         let slots = Slots::new(&state.prefix, state.partitions);
-        Self { state, login, channel, slots, tasks, stop }
+        Self { gauge: Gauge::default(), state, login, channel, slots, tasks, stop }
     }
 }

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::address::Address;
 use super::fault;
-use super::way::{ANSWER, CONNECT, Login};
+use super::way::{ANSWER, CONNECT, HANDSHAKE, Login};
 use crate::config::Tls;
 use crate::outbound::tls;
 use crate::secret::Secret;
@@ -91,7 +91,8 @@ async fn encrypted(
     let config = made.map_err(|error| fault::unreached(address, &error))?;
     let config = config.map_err(|unusable| fault::unreached(address, &unusable))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| fault::unresolved(address, &error))?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await;
+    let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    let stream = timeout(HANDSHAKE, handshake).await.map_err(|_| fault::no_handshake(address))?;
     Ok(Box::new(stream.map_err(|error| fault::unreached(address, &error))?))
 }
 

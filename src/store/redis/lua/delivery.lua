@@ -8,6 +8,7 @@
 -- da:<delivery>  LIST: attempts as packed blobs, the last fifty
 -- deliveries     ZSET: all by created
 -- waiting, dead  ZSET: those that are, likewise
+-- to:<destination>  ZSET: those of a destination, likewise
 -- backlog        HASH: destination -> how many are pending
 -- rivals:<…>     ZSET per destination, lane and route: what waits and may be superseded, by rn
 -- newest         HASH: the same -> rn, en and id of the newest that got through
@@ -153,6 +154,7 @@ function handlers.deliver(m)
     put(key('d', row.id), row)
     redis.call('HSET', key('db', row.id), 'content', m.content, 'body', m.body)
     redis.call('ZADD', key('deliveries'), row.created, mark(row.n, row.id))
+    redis.call('ZADD', key('to', row.to), row.created, mark(row.n, row.id))
     wait(row)
     delivery.arrived(row, row.created)
 end
@@ -163,8 +165,8 @@ function handlers.forget(m)
         local row = delivery.row(id)
         if row then
             local member = mark(num(row.n), id)
-            for _, list in ipairs({'deliveries', 'waiting', 'dead'}) do
-                redis.call('ZREM', key(list), member)
+            for _, name in ipairs({key('deliveries'), key('waiting'), key('dead'), key('to', row.to)}) do
+                redis.call('ZREM', name, member)
             end
         end
         redis.call('DEL', key('d', id), key('db', id), key('da', id))

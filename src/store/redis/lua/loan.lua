@@ -52,14 +52,19 @@ function loan.first_end(kind)
     return first_score(key('ends', kind))
 end
 
--- Lets the loans of a gateway run out now.
+-- Lets the loans of a gateway run out now. Who buries itself has nobody left who works on them: they are
+-- no more.
 function ops.bury()
     for _, kind in ipairs(redis.call('SMEMBERS', key('kinds'))) do
         local flat = redis.call('HGETALL', key('loans', kind))
         for i = 1, #flat, 2 do
             local token, ends, gateway, what = unpack(cmsgpack.unpack(flat[i + 1]))
-            if gateway == A.gateway and ends > T then
-                redis.call('HSET', key('loans', kind), flat[i], cmsgpack.pack({token, T, gateway, what}))
+            if gateway == A.gateway and (gateway == A.me or ends > T) then
+                if gateway == A.me then
+                    redis.call('HDEL', key('loans', kind), flat[i])
+                else
+                    redis.call('HSET', key('loans', kind), flat[i], cmsgpack.pack({token, T, gateway, what}))
+                end
                 redis.call('ZADD', key('ends', kind), T, flat[i])
                 call_all(string.sub(kind, 1, 2) == 'd:' and kind or 'e:' .. kind)
             end
@@ -67,16 +72,34 @@ function ops.bury()
     end
 end
 
--- Gives a sign of life, at home; the names of the gateways that gave none for so long.
+-- Gives a sign of life, at home; the names of the gateways that gave none for so long, and how many calls
+-- to reload there were.
 --
 -- gateways  HASH: name -> the last sign
+-- reloads   STRING: how many calls to reload there were
 function ops.beat()
     redis.call('HSET', key('gateways'), A.me, int(REAL))
     local flat, gone = redis.call('HGETALL', key('gateways')), {}
     for i = 1, #flat, 2 do
         if num(flat[i + 1]) < REAL - A.gone then gone[#gone + 1] = flat[i] end
     end
-    return gone
+    return {gone, int(num(redis.call('GET', key('reloads'))))}
+end
+
+-- Calls all gateways to load their rules again; the number of the call.
+function ops.reload()
+    local n = int(redis.call('INCR', key('reloads')))
+    call_all('r:' .. n)
+    return n
+end
+
+-- Whether no other gateway has given a sign of life of late.
+function ops.is_alone()
+    local flat = redis.call('HGETALL', key('gateways'))
+    for i = 1, #flat, 2 do
+        if flat[i] ~= A.me and num(flat[i + 1]) >= REAL - A.gone then return 0 end
+    end
+    return 1
 end
 
 function ops.goodbye()

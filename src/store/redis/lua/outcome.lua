@@ -79,20 +79,30 @@ local function free(id, still)
     if any then call_all('e:deferred') end
 end
 
+-- Tells the batches of a group from those of others.
+local function scope_of(g)
+    local parts = {}
+    for _, text in ipairs({g.route, g.by, g.key, g.group}) do
+        parts[#parts + 1] = int(#text) .. ':' .. text
+    end
+    return redis.sha1hex(table.concat(parts))
+end
+
 -- Puts an event into the batch of its group; 1 if it is in one more batch than before. An event that
 -- waits for this route already waits on, with what is known of it now.
 local function gather(id, event, g, now)
-    local name, place = key('rm', id), field(event, g.route)
-    local scope = field(g.by, g.key, g.group)
+    local name, place, scope = key('rm', id), field(event, g.route), scope_of(g)
     local packed = redis.call('HGET', name, place)
     local known = packed and cmsgpack.unpack(packed)
     local waits = known and not known.became
     local message = {
-        from = HERE, receipt = id, event = event, now = now, at = due(now), scope = scope,
-        content = blob(g.blob), size = g.size, batch = g.batch, route = g.route, by = g.by, key = g.key,
-        group = g.group, quiet = g.quiet, max_wait = g.max_wait, max_events = g.max_events,
+        from = HERE, receipt = id, rn = num(redis.call('HGET', key('r', id), 'n')), event = event,
+        en = tally.unpack(redis.call('HGET', key('re', id), event)).n, now = now, at = due(now),
+        scope = scope, content = blob(g.blob), size = g.size, batch = g.batch, route = g.route, by = g.by,
+        key = g.key, group = g.group, quiet = g.quiet, max_wait = g.max_wait, max_events = g.max_events,
         max_bytes = g.max_bytes, alone = g.alone,
     }
+    redis.call('HSET', name, place, cmsgpack.pack({part = g.part, scope = scope, join = g.batch}))
     if waits and known.part == g.part and known.scope == scope then
         send(g.part, 'renew', message)
         return 0
@@ -100,7 +110,6 @@ local function gather(id, event, g, now)
     if waits then
         send(known.part, 'leave', {from = HERE, receipt = id, event = event, route = g.route})
     end
-    redis.call('HSET', name, place, cmsgpack.pack({part = g.part, scope = scope}))
     send(g.part, 'gather', message)
     return waits and 0 or 1
 end
@@ -111,32 +120,37 @@ function handlers.rejoined(m)
     tally.change(m.receipt, m.event, function(t) t.gathered = t.gathered + 1 end)
 end
 
--- What became of a batch with these events: { receipt, events, route, became (sent | dropped | failed),
--- why, batch, deliveries (of { id, part, n }), now }.
+-- Notes what became of the batch that an event waits in for a route; whether it still does in that one.
+local function became(m, event, join)
+    local name, place = key('rm', m.receipt), field(event, m.route)
+    local packed = redis.call('HGET', name, place)
+    local known = packed and cmsgpack.unpack(packed)
+    if not known or known.join ~= join then return false end
+    known.became, known.why, known.failure, known.batch = m.became, m.why, m.failure, m.batch
+    redis.call('HSET', name, place, cmsgpack.pack(known))
+    return true
+end
+
+-- A batch with these events is open no more: { receipt, events, joins (of rm, as the batch knows them),
+-- route, became (sent | dropped | failed), why, failure (JSON), batch, at (its partition), deliveries (of
+-- { id, part, n }), now }. What became of it counts for events that were not gathered anew meanwhile.
 function handlers.sealed(m)
-    for _, event in ipairs(m.events) do
-        local name, place = key('rm', m.receipt), field(event, m.route)
-        local packed = redis.call('HGET', name, place)
-        if packed then
-            local known = cmsgpack.unpack(packed)
-            known.became, known.why, known.batch = m.became, m.why, m.batch
-            redis.call('HSET', name, place, cmsgpack.pack(known))
-        end
-    end
-    local count = #m.deliveries
+    local count, is_failed = #m.deliveries, false
     for _, d in ipairs(m.deliveries) do
-        redis.call('HSET', key('rd', m.receipt), d.id, cmsgpack.pack({d.part, m.route, d.n, m.batch}))
+        redis.call('HSET', key('rd', m.receipt), d.id, cmsgpack.pack({d.part, m.route, d.n, m.batch, m.at}))
     end
     receipt.count(m.receipt, {deliveries = count, pending = count - #m.events, finished = m.now})
-    for _, event in ipairs(m.events) do
+    for i, event in ipairs(m.events) do
+        local counts = became(m, event, m.joins[i])
         tally.change(m.receipt, event, function(t)
             t.gathered = t.gathered - 1
             t.pending = t.pending + count
-            if m.became == 'dropped' then t.filtered = t.filtered + 1 end
-            if m.became == 'failed' then t.failed = t.failed + 1 end
+            if counts and m.became == 'dropped' then t.filtered = t.filtered + 1 end
+            if counts and m.became == 'failed' then t.failed = t.failed + 1 end
         end)
+        is_failed = is_failed or counts and m.became == 'failed'
     end
-    if m.became == 'failed' then
+    if is_failed then
         if redis.call('HGET', key('r', m.receipt), 'state') ~= 'failed' then
             receipt.judge(m.receipt, m.why)
             receipt.shelve(m.receipt)
@@ -316,6 +330,7 @@ function ops.accept()
     })
     redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
     redis.call('ZADD', key('receipts'), r.at, mark(n, r.id))
+    redis.call('ZADD', key('of', r.source), r.at, mark(n, r.id))
     if o.state == 'failed' then redis.call('ZADD', key('failed'), r.at, mark(n, r.id)) end
     if remembered then
         -- The text decides; the time to live only frees the memory, not before.

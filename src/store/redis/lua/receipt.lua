@@ -4,13 +4,14 @@
 --                events, deliveries, duplicates, replays, turn, pending, lost, finished
 -- rb:<receipt>   HASH of packed blobs: content, body, outcome
 -- re:<receipt>   HASH: event -> its tally
--- rd:<receipt>   HASH: delivery -> partition, route, number, batch
--- rm:<receipt>   HASH: <event> <route> -> partition of the latest batch it was gathered for, what became
---                of that (nil while open), why, the batch
+-- rd:<receipt>   HASH: delivery -> partition, route, number, and of those of a batch this and its partition
+-- rm:<receipt>   HASH: <event> <route> -> part (of the latest batch it was gathered for), scope (its group),
+--                join (which time it was gathered), became (nil while open), why, failure, batch
 -- rh:<receipt>   HASH: <event> <route> <destination> <lane> -> partition, place, whether it is the first
 --                of its route there
 -- receipts       ZSET: all by received_at
 -- failed         ZSET: those that failed, likewise
+-- of:<source>    ZSET: those of a source, likewise
 -- over, kept     ZSET: those that nothing waits for, by when the last thing about them ended; kept: with
 --                something dead, cancelled or failed
 -- ledger         HASH: running totals

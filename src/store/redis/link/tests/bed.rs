@@ -77,6 +77,18 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// Waits until its replica has all that it has itself.
+    pub(super) fn replicates(&self) {
+        eventually("the replica to have it all", || {
+            let info = self.cli(&["info", "replication"]);
+            let field = |name: &str| {
+                let (_, rest) = info.split_once(name)?;
+                rest.split([',', '\r']).next()?.parse::<u64>().ok()
+            };
+            field("master_repl_offset:").is_some_and(|all| field(",offset=") == Some(all))
+        });
+    }
+
     /// The state in it.
     pub(super) fn state(&self) -> Redis {
         state(RedisServers::One("127.0.0.1".into(), self.port))
@@ -87,7 +99,7 @@ impl Server {
     }
 }
 
-pub(super) fn state(servers: RedisServers) -> Redis {
+pub(in crate::store::redis::link) fn state(servers: RedisServers) -> Redis {
     Redis {
         servers,
         user: None,
