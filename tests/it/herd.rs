@@ -76,21 +76,18 @@ async fn one_gateway_behind_a_load_balancer_delivers_all_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_herd_of_two_loses_nothing_while_one_after_the_other_is_killed() {
     let server = Server::start(Options::default());
     killed_again_and_again(&state(&server.url()), 2, Size::of(4000, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_herd_of_three_loses_nothing_while_one_after_the_other_is_killed() {
     let server = Server::start(Options::default());
     killed_again_and_again(&state(&server.url()), 3, Size::of(4000, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_herd_on_a_cluster_loses_nothing_while_one_after_the_other_is_killed() {
     let cluster = Cluster::start();
     killed_again_and_again(&state(&cluster.url()), 2, Size::of(1000, 100)).await;
@@ -123,7 +120,6 @@ async fn killed_again_and_again(state: &str, gateways: usize, size: Size) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn what_a_gateway_settles_that_slept_through_its_leases_is_refused() {
     let server = Server::start(Options::default());
     let size = Size { objects: 12, changes: 20 };
@@ -174,7 +170,6 @@ async fn lost(flock: &Flock, n: usize, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_order() {
     let server = Server::start(Options::default());
     let size = Size { objects: 100, changes: 12 };
@@ -196,7 +191,6 @@ async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_or
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_taken() {
     let mut server = Server::start(Options::default().append_only("always"));
     let size = Size { objects: 100, changes: 12 };
@@ -217,7 +211,6 @@ async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn gateways_go_on_with_a_server_that_comes_back_empty() {
     let mut server = Server::start(Options::default());
     let flock = Flock::start(&state(&server.url()), 2).await;
@@ -231,7 +224,6 @@ async fn gateways_go_on_with_a_server_that_comes_back_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn gateways_follow_the_replica_that_takes_over() {
     let mut group = Sentinels::start();
     let flock = Flock::start(&state(&group.url()), 2).await;
