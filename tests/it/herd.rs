@@ -76,21 +76,18 @@ async fn one_gateway_behind_a_load_balancer_delivers_all_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_herd_of_two_loses_nothing_while_one_after_the_other_is_killed() {
     let server = Server::start(Options::default());
     killed_again_and_again(&state(&server.url()), 2, Size::of(4000, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_herd_of_three_loses_nothing_while_one_after_the_other_is_killed() {
     let server = Server::start(Options::default());
     killed_again_and_again(&state(&server.url()), 3, Size::of(4000, 200)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_herd_on_a_cluster_loses_nothing_while_one_after_the_other_is_killed() {
     let cluster = Cluster::start();
     killed_again_and_again(&state(&cluster.url()), 2, Size::of(1000, 100)).await;
@@ -103,7 +100,9 @@ async fn killed_again_and_again(state: &str, gateways: usize, size: Size) {
     let mut kills = 0;
     while senders.taken() < senders.total {
         tokio::time::sleep(Duration::from_millis(fastrand::u64(1000..3000))).await;
-        flock.gateway(fastrand::usize(..gateways)).kill_and_restart();
+        let victim = fastrand::usize(..gateways);
+        flock.gateway(victim).kill_and_restart();
+        flock.until_ready(victim).await;
         kills += 1;
     }
     let (refused, broken) = (senders.refused(), senders.broken());
@@ -121,7 +120,6 @@ async fn killed_again_and_again(state: &str, gateways: usize, size: Size) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn what_a_gateway_settles_that_slept_through_its_leases_is_refused() {
     let server = Server::start(Options::default());
     let size = Size { objects: 12, changes: 20 };
@@ -134,9 +132,7 @@ async fn what_a_gateway_settles_that_slept_through_its_leases_is_refused() {
         post_until_taken(&flock.http, &flock.hook_of(0), &headers, &body).await;
     }
     let under_way = size.objects as usize;
-    while flock.receiver.received().len() < under_way {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    flock.until("all are under way", async || flock.receiver.received().len() == under_way).await;
     flock.gateway(0).stop();
     held.release();
     flock.wake(1).await;
@@ -160,26 +156,20 @@ async fn what_a_gateway_settles_that_slept_through_its_leases_is_refused() {
 
 /// Waits until one gateway tells that all is delivered.
 async fn settled_by(flock: &Flock, n: usize, total: usize) {
-    loop {
-        let stats = flock.ask(n, "stats").await.unwrap();
-        if stats["events"]["delivered"] == total {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let is_settled = async || {
+        let stats = flock.ask(n, "stats").await;
+        stats.is_some_and(|stats| stats["events"]["delivered"] == total)
+    };
+    flock.until("all is delivered", is_settled).await;
 }
 
 /// Waits until a gateway has told of so many results that nobody wanted any more.
 async fn lost(flock: &Flock, n: usize, count: usize) {
-    let begun = Instant::now();
-    while flock.log(n).matches("could not settle an attempt: the lease of").count() < count {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{}", flock.log(n));
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let said = "could not settle an attempt: the lease of";
+    flock.until("it is refused", async || flock.log(n).matches(said).count() == count).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_order() {
     let server = Server::start(Options::default());
     let size = Size { objects: 100, changes: 12 };
@@ -201,7 +191,6 @@ async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_or
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_taken() {
     let mut server = Server::start(Options::default().append_only("always"));
     let size = Size { objects: 100, changes: 12 };
@@ -211,11 +200,7 @@ async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_t
         senders.until_taken(size.total() * part / 4).await;
         let refused = senders.refused();
         server.kill();
-        let begun = Instant::now();
-        while senders.refused() == refused {
-            assert!(begun.elapsed() < Duration::from_secs(30), "nobody was told 503");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        flock.until("somebody is told 503", async || senders.refused() > refused).await;
         server.restart();
     }
     let (refused, broken) = (senders.refused(), senders.broken());
@@ -226,7 +211,6 @@ async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn gateways_go_on_with_a_server_that_comes_back_empty() {
     let mut server = Server::start(Options::default());
     let flock = Flock::start(&state(&server.url()), 2).await;
@@ -240,7 +224,6 @@ async fn gateways_go_on_with_a_server_that_comes_back_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "there is no shared state yet"]
 async fn gateways_follow_the_replica_that_takes_over() {
     let mut group = Sentinels::start();
     let flock = Flock::start(&state(&group.url()), 2).await;

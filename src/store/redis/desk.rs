@@ -272,7 +272,8 @@ impl Desk {
         }
     }
 
-    /// Brings messages of one partition to another; what these cause there.
+    /// Brings messages of one partition to another, or with none at hand those that were left; what
+    /// these cause there.
     async fn hand_over(
         &self,
         from: u32,
@@ -280,7 +281,9 @@ impl Desk {
         messages: Vec<Message>,
         now: Timestamp,
     ) -> Result<Vec<Vec<Message>>, StoreError> {
-        if let Some(caused) = self.receive(from, to, messages, false, now).await? {
+        if !messages.is_empty()
+            && let Some(caused) = self.receive(from, to, messages, false, now).await?
+        {
             return Ok(vec![caused]);
         }
         // Others are still on their way, or were left: all of them in their order.

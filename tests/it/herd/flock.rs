@@ -69,9 +69,15 @@ impl Flock {
 
     pub async fn until_ready(&self, n: usize) {
         let url = format!("http://127.0.0.1:{}/readyz", self.members[n].admin);
+        self.until(&format!("gateway {n} is ready"), async || status(&self.http, &url).await == Some(200))
+            .await;
+    }
+
+    /// Waits for something that happens soon.
+    pub async fn until(&self, what: &str, done: impl AsyncFn() -> bool) {
         let begun = Instant::now();
-        while status(&self.http, &url).await != Some(200) {
-            assert!(begun.elapsed() < PATIENCE, "gateway {n} is not ready:\n{}", self.log(n));
+        while !done().await {
+            assert!(begun.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}\n{}", self.logs());
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -108,8 +114,8 @@ impl Flock {
     pub async fn settled(&self) -> Value {
         let (mut ledger, mut moved) = (Value::Null, Instant::now());
         while ledger["pending"] != 0 {
-            let Some(stats) = self.ask(0, "stats").await else { continue };
-            if ledger != stats["events"] {
+            let stats = self.ask(0, "stats").await.unwrap_or(Value::Null);
+            if !stats["events"].is_null() && ledger != stats["events"] {
                 (ledger, moved) = (stats["events"].clone(), Instant::now());
             }
             assert!(moved.elapsed() < PATIENCE, "nothing moves any more: {ledger}\n{}", self.logs());

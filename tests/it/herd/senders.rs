@@ -2,9 +2,9 @@
 //! one again and again until it is taken.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -14,12 +14,16 @@ use crate::process::{Http, post};
 
 /// How many requests are under way at once.
 const AT_ONCE: usize = 48;
+/// How long nothing may be taken at all: longer than any trouble that a test makes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Those that are still sending.
 pub struct Senders {
     tasks: JoinSet<()>,
     pub total: usize,
     progress: Arc<Progress>,
+    /// How many were taken when it was last asked, and since when there are so many.
+    seen: Mutex<(usize, Instant)>,
 }
 
 #[derive(Default)]
@@ -45,11 +49,19 @@ impl Senders {
                 }
             });
         }
-        Self { tasks, total, progress }
+        Self { tasks, total, progress, seen: Mutex::new((0, Instant::now())) }
     }
 
+    /// How many are taken so far. Fails where that has stood still for too long.
     pub fn taken(&self) -> usize {
-        self.progress.taken.load(Ordering::Relaxed)
+        let taken = self.progress.taken.load(Ordering::Relaxed);
+        let mut seen = self.seen.lock().unwrap();
+        if seen.0 != taken {
+            *seen = (taken, Instant::now());
+        }
+        let stuck = taken < self.total && seen.1.elapsed() > PATIENCE;
+        assert!(!stuck, "no gateway takes anything any more: {taken} of {}", self.total);
+        taken
     }
 
     /// How many requests were answered 503, the only refusal there is.
@@ -71,6 +83,7 @@ impl Senders {
 
     /// Waits for all of them.
     pub async fn finish(mut self) {
+        self.until_taken(self.total).await;
         while let Some(ended) = self.tasks.join_next().await {
             ended.unwrap();
         }
