@@ -237,9 +237,8 @@ pub async fn open_state(
         }
         State::Redis(state) => {
             let settings = Settings { gateway: instance.to_owned(), time: Time::Server };
-            let store: Arc<dyn Store> = Redis::open(state, clock, settings)
-                .await
-                .map_err(|error| Error::State(error.to_string()))?;
+            let store: Arc<dyn Store> =
+                Redis::open(state, clock, settings).await.map_err(|error| Error::State(error.to_string()))?;
             Ok(store)
         }
     }

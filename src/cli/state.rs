@@ -102,7 +102,7 @@ fn print(copied: Copied, output: Output, out: &mut dyn Write) -> anyhow::Result<
         return print_json(out, &copied);
     }
     let Copied { receipts, deliveries, gathered, deferred, failed, keys, pauses, known } = copied;
-    let mut table = Table::new(["what", "moved"]);
+    let mut table = Table::new(&["what", "moved"]);
     for (what, count) in [
         ("receipts", receipts),
         ("deliveries", deliveries),
@@ -115,5 +115,5 @@ fn print(copied: Copied, output: Output, out: &mut dyn Write) -> anyhow::Result<
     ] {
         table.row([what.to_owned(), count.to_string()]);
     }
-    table.print(out)
+    Ok(table.print(out)?)
 }

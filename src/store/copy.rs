@@ -8,8 +8,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Accepted, DeliveryFilter, Page, PageRequest, Past, ReceiptFilter, Store, StoreError,
-    StoredReceipt,
+    Accepted, DeliveryFilter, Page, PageRequest, Past, ReceiptFilter, Store, StoreError, StoredReceipt,
 };
 use crate::clock;
 use crate::model::{Decision, DeliveryId, DeliveryState, Outcome, ReceiptId, Timestamp};
@@ -154,7 +153,10 @@ async fn pasts(
 }
 
 fn is_pending(outcome: &Outcome) -> bool {
-    !outcome.deliveries.is_empty() || !outcome.gathered.is_empty() || is_deferred(outcome) || is_failed(outcome)
+    !outcome.deliveries.is_empty()
+        || !outcome.gathered.is_empty()
+        || is_deferred(outcome)
+        || is_failed(outcome)
 }
 
 fn is_deferred(outcome: &Outcome) -> bool {

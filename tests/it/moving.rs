@@ -77,7 +77,11 @@ async fn moves<From: Backend, To: Backend>() {
 
     let conditions = new.conditions().await.unwrap();
     assert_eq!(conditions[0].paused.as_ref().unwrap().reason, "by hand");
-    assert_eq!(from.state(waits.outcome.deliveries[0].id).await, DeliveryState::Pending, "the old state stays");
+    assert_eq!(
+        from.state(waits.outcome.deliveries[0].id).await,
+        DeliveryState::Pending,
+        "the old state stays"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -231,11 +231,11 @@ impl Store for Double {
         absent()
     }
 
-    async fn gathering(&self, _: ReceiptId) -> Result<Vec<Gathered>, StoreError> {
+    async fn gathering(&self, _: ReceiptId) -> Result<Vec<crate::model::Gathered>, StoreError> {
         unreachable!()
     }
 
-    async fn adopt(&self, _: DeliveryId, _: &Past) -> Result<(), StoreError> {
+    async fn adopt(&self, _: DeliveryId, _: &crate::store::Past) -> Result<(), StoreError> {
         unreachable!()
     }
 
