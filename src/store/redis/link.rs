@@ -150,11 +150,6 @@ impl Link {
         &self.shared.way.channel
     }
 
-    /// Into how many parts the state is cut.
-    pub(super) fn partitions(&self) -> u32 {
-        self.shared.way.state.partitions
-    }
-
     /// That a server's memory is fuller than the config allows: which one, and how full. The servers
     /// are asked about once a second.
     pub(super) fn is_full(&self) -> Option<String> {

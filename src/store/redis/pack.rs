@@ -1,11 +1,9 @@
 //! Blobs: what the script stores without looking into it. The first byte says how the rest is kept.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::answer::damaged;
 use crate::store::StoreError;
-use crate::store::draft::json;
 
 const PLAIN: u8 = 0;
 const ZSTD: u8 = 1;
@@ -27,11 +25,6 @@ pub(super) fn pack(bytes: &[u8], above: usize) -> Vec<u8> {
     plain.push(PLAIN);
     plain.extend_from_slice(bytes);
     plain
-}
-
-/// The same for data of ours, as JSON.
-pub(super) fn pack_json(value: &impl Serialize, above: usize) -> Result<Vec<u8>, StoreError> {
-    json(value).map(|text| pack(text.as_bytes(), above))
 }
 
 /// What was packed.
