@@ -8,6 +8,8 @@ mod answer;
 mod batch;
 mod beat;
 mod became;
+mod claim;
+mod deferred;
 mod desk;
 mod form;
 mod leased;
@@ -32,7 +34,7 @@ use self::answer::{array, instant, items, maybe, text};
 use self::desk::{Ask, Desk, Nothing};
 use self::form::{Blobs, LeaseForm, OutcomeForm, ReceiptForm, SettleForm, add_receipt};
 use self::part::Parts;
-use super::draft::{OutcomeDraft, ReceiptDraft, micros, span};
+use super::draft::{OutcomeDraft, ReceiptDraft, micros};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
     Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Paused, ReceiptFilter,
@@ -69,16 +71,6 @@ struct AcceptForm<'a> {
 }
 
 #[derive(Serialize)]
-struct ClaimForm<'a> {
-    to: &'a str,
-    limit: usize,
-    retries: usize,
-    /// The one place of a limit of one: 1 for a fresh delivery, 0 for a retry.
-    toss: u8,
-    lease: i64,
-}
-
-#[derive(Serialize)]
 struct ReplayForm<'a> {
     id: String,
     seen: u32,
@@ -108,12 +100,6 @@ struct Upto {
 struct Destination<'a> {
     destination: &'a str,
     reason: &'a str,
-}
-
-#[derive(Serialize)]
-struct Lease {
-    limit: usize,
-    lease: i64,
 }
 
 impl Redis {
@@ -195,46 +181,6 @@ impl Redis {
         let ask = Ask::new(part, op, now, &asked).with(blobs.list, numbers);
         self.desk.ask(ask).await.map(drop)
     }
-
-    /// Claims in the partitions that may have something.
-    async fn claim_round(&self, claim: &Claim) -> Result<Claimed, StoreError> {
-        let (desk, to) = (&self.desk, claim.destination.as_str());
-        let mut all = Claimed::default();
-        let mut parts = desk.rounds.begin(to, claim.now);
-        if parts.is_empty() {
-            parts.push(0);
-        }
-        let turn = fastrand::usize(..parts.len());
-        parts.rotate_left(turn);
-        let mut left = (claim.limit, claim.retries);
-        for (index, part) in parts.iter().enumerate() {
-            if left.0 == 0 && index > 0 {
-                desk.rounds.mark(to, *part);
-                continue;
-            }
-            let (limit, retries) = left;
-            let lease = span(claim.lease).max(1);
-            let asked = ClaimForm { to, limit, retries, toss: u8::from(fastrand::bool()), lease };
-            let answer = desk.ask(Ask::new(*part, "claim", claim.now, &asked)).await;
-            let claimed = match answer.and_then(leased::claimed) {
-                Ok(claimed) => claimed,
-                Err(why) => {
-                    parts[index..].iter().for_each(|part| desk.rounds.mark(to, *part));
-                    if all.leased.is_empty() {
-                        return Err(why);
-                    }
-                    break;
-                }
-            };
-            left.0 = limit.saturating_sub(claimed.leased.len());
-            left.1 = retries.saturating_sub(claimed.leased.iter().filter(|one| one.tries > 0).count());
-            desk.rounds.learn(to, *part, claimed.next_due);
-            all.failing_since = [all.failing_since, claimed.failing_since].into_iter().flatten().min();
-            all.leased.extend(claimed.leased);
-        }
-        all.next_due = desk.rounds.next_due(to, claim.now);
-        Ok(all)
-    }
 }
 
 #[async_trait]
@@ -296,7 +242,7 @@ impl Store for Redis {
     }
 
     async fn deferred(&self, due: Due) -> Result<Deferred, StoreError> {
-        self.lease_deferred(due).await
+        self.lease_deferred(&due).await
     }
 
     async fn resolve(

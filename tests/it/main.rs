@@ -22,6 +22,7 @@ mod proxies;
 mod receiver;
 mod redis;
 mod redis_server;
+mod redis_state;
 mod rotation;
 mod signing;
 mod sqlite;

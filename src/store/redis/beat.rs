@@ -9,8 +9,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{items, text};
-use super::desk::{Ask, Desk};
+use super::answer::{array, items, read, text};
+use super::desk::{Ask, Desk, Nothing};
 use super::link::Heard;
 use crate::clock::Clock;
 use crate::model::Timestamp;
@@ -34,8 +34,15 @@ struct Gateway<'a> {
 }
 
 impl Desk {
-    /// Takes over what an earlier gateway of this name had leased.
+    /// Checks that the state is one to work on, and takes over what an earlier gateway of this name
+    /// had leased.
     pub(super) async fn enter(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut parts: Vec<u32> = self.parts.all().collect();
+        // A new state is noted at home, once everything is found to be in order.
+        parts.reverse();
+        for part in parts {
+            self.ask(Ask::new(part, "enter", now, &Nothing {})).await?;
+        }
         self.bury(&self.me, now).await?;
         self.sweep(now).await
     }
@@ -56,8 +63,15 @@ impl Desk {
 
     async fn beat(&self, now: Timestamp) -> Result<(), StoreError> {
         let gone = u64::try_from(GONE.as_micros()).unwrap_or(u64::MAX);
-        let answer = self.ask(Ask::new(0, "beat", now, &Beat { gone })).await?;
-        for gateway in items(answer)? {
+        let [gone, lost] = array(self.ask(Ask::new(0, "beat", now, &Beat { gone })).await?)?;
+        if read::<u8>(lost)? == 1 {
+            tracing::error!(
+                "the state in Redis is empty: it lost its data, and what waited in it is gone; this \
+                 gateway goes on with an empty state (servers keep it with `appendonly yes` and \
+                 `maxmemory-policy noeviction`)"
+            );
+        }
+        for gateway in items(gone)? {
             let gateway = text(gateway)?;
             tracing::warn!(gateway, "this gateway gives no sign of life: its work is taken over");
             self.bury(&gateway, now).await?;

@@ -3,10 +3,10 @@
 use redis::Value;
 use serde::Deserialize;
 
-use super::answer::{Row, array, bytes, instant, items, maybe, parse, read};
+use super::answer::{Row, array, bytes, instant, items, maybe, read};
 use super::pack::{unpack, unpack_json};
-use crate::model::Delivery;
-use crate::store::{Claimed, Leased, StoreError};
+use crate::model::{Delivery, Timestamp};
+use crate::store::{Leased, StoreError};
 
 /// What a packed delivery holds besides its body.
 #[derive(Debug, Deserialize)]
@@ -37,23 +37,31 @@ pub(super) fn delivery(row: &Row, content: Value, body: Value) -> Result<Deliver
     })
 }
 
-/// What a claim in one partition led to.
-pub(super) fn claimed(answer: Value) -> Result<Claimed, StoreError> {
-    let [leased, next_due, failing_since] = array(answer)?;
-    Ok(Claimed {
-        leased: items(leased)?.into_iter().map(self::leased).collect::<Result<_, _>>()?,
-        next_due: maybe(next_due)?.map(instant).transpose()?,
-        failing_since: maybe(failing_since)?.map(instant).transpose()?,
-    })
+/// One that was leased, with its place in the order of all: when it is due, and its number.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) order: (i64, i64),
+    pub(super) leased: Leased,
 }
 
-fn leased(value: Value) -> Result<Leased, StoreError> {
+/// What a claim in one partition led to: also when to ask it again, and since when attempts fail.
+pub(super) fn claimed(
+    answer: Value,
+) -> Result<(Vec<Given>, Option<Timestamp>, Option<Timestamp>), StoreError> {
+    let [given, next_due, failing_since] = array(answer)?;
+    let given = items(given)?.into_iter().map(self::given).collect::<Result<_, _>>()?;
+    let at = |value| maybe(value)?.map(instant).transpose();
+    Ok((given, at(next_due)?, at(failing_since)?))
+}
+
+fn given(value: Value) -> Result<Given, StoreError> {
     let [row, content, body, token] = array(value)?;
     let row = Row::new(row)?;
-    Ok(Leased {
+    let leased = Leased {
         delivery: delivery(&row, content, body)?,
-        attempts: parse(&row.text("attempts")?)?,
-        tries: parse(&row.text("tries")?)?,
+        attempts: row.get("attempts")?,
+        tries: row.get("tries")?,
         token: read(token)?,
-    })
+    };
+    Ok(Given { order: (row.get("due")?, row.get("n")?), leased })
 }

@@ -13,8 +13,9 @@ pub(super) struct Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     include_str!("lua/base.lua"),
+    include_str!("lua/state.lua"),
     include_str!("lua/loan.lua"),
     include_str!("lua/receipt.lua"),
     include_str!("lua/condition.lua"),

@@ -6,15 +6,13 @@ use std::sync::Arc;
 use redis::Value;
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Row, array, bytes, damaged, instant, items, maybe, read, text};
+use super::answer::{Row, array, bytes, damaged, items, read, text};
 use super::desk::{Ask, Nothing};
 use super::pack::{unpack, unpack_json};
-use super::{Id, Lease, Redis, became, leased, lines};
+use super::{Id, Redis, became, leased, lines};
 use crate::model::{Delivery, DeliveryId, Failure, Held, Outcome, Processed, Receipt, ReceiptId};
-use crate::store::draft::{from_json, span};
-use crate::store::{
-    Deferred, Due, LeasedReceipt, Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting,
-};
+use crate::store::draft::from_json;
+use crate::store::{Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting};
 
 /// How many deliveries one run of the script reads whole at most: with their bodies.
 const CONTENTS: usize = 100;
@@ -62,7 +60,11 @@ impl Redis {
     }
 
     /// A receipt and its row, if it is in this partition.
-    async fn receipt_in(&self, part: u32, id: ReceiptId) -> Result<Option<(StoredReceipt, Row)>, StoreError> {
+    pub(super) async fn receipt_in(
+        &self,
+        part: u32,
+        id: ReceiptId,
+    ) -> Result<Option<(StoredReceipt, Row)>, StoreError> {
         let answer = self.look(part, "receipt", &Id { id: id.to_string() }).await?;
         if !matches!(answer, Value::Array(_)) {
             return Ok(None);
@@ -128,30 +130,6 @@ impl Redis {
             });
         }
         Err(StoreError::NotFound(format!("delivery {id}")))
-    }
-
-    /// Leases receipts whose lookups are due. One that is gone by now, or waits for nothing any
-    /// more, is left out.
-    pub(super) async fn lease_deferred(&self, due: Due) -> Result<Deferred, StoreError> {
-        let mut all = Deferred::default();
-        for part in self.desk.parts.all() {
-            let limit = due.limit.saturating_sub(all.receipts.len());
-            let asked = Lease { limit, lease: span(due.lease).max(1) };
-            let answer = self.desk.ask(Ask::new(part, "deferred", due.now, &asked)).await?;
-            let [given, next_due] = array(answer)?;
-            for one in items(given)? {
-                let [id, token] = array(one)?;
-                let token = read(token)?;
-                if let Some((stored, row)) = self.receipt_in(part, read(id)?).await?
-                    && let Some(tries) = row.maybe("tried")?
-                {
-                    all.receipts.push(LeasedReceipt { stored, tries, token });
-                }
-            }
-            let next_due = maybe(next_due)?.map(instant).transpose()?;
-            all.next_due = [all.next_due, next_due].into_iter().flatten().min();
-        }
-        Ok(all)
     }
 
     pub(super) async fn count_waiting(&self) -> Result<Waiting, StoreError> {

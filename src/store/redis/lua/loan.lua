@@ -72,7 +72,8 @@ function ops.bury()
     end
 end
 
--- Gives a sign of life, at home; the names of the gateways that gave none for so long.
+-- Gives a sign of life, at home; the names of the gateways that gave none for so long, and whether the
+-- state was lost.
 --
 -- gateways  HASH: name -> the last sign
 function ops.beat()
@@ -81,7 +82,7 @@ function ops.beat()
     for i = 1, #flat, 2 do
         if num(flat[i + 1]) < REAL - A.gone then gone[#gone + 1] = flat[i] end
     end
-    return gone
+    return {gone, state.is_lost() and 1 or 0}
 end
 
 function ops.goodbye()

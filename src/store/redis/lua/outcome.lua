@@ -394,21 +394,36 @@ function ops.resolve()
     end
 end
 
--- Leases receipts whose lookups are due: id and token of each; then when to ask again.
-function ops.deferred()
+-- Receipts whose lookups are due: at most so many as marked ids, each with when it is due, the oldest due
+-- first; and when to ask again.
+local function due_lookups(limit)
     for _, id in ipairs(loan.over('deferred')) do deferral.refresh(id) end
     hush()
-    local flat = redis.call('ZRANGE', key('deferred'), 0, A.limit, 'WITHSCORES')
-    local given, next_due = {}, loan.first_end('deferred')
+    local flat = redis.call('ZRANGE', key('deferred'), 0, limit, 'WITHSCORES')
+    local found, next_due = {}, loan.first_end('deferred')
     for i = 1, #flat, 2 do
         local at = tonumber(flat[i + 1])
-        if at > T or #given >= A.limit then
-            next_due = earlier(next_due, at)
-            break
-        end
-        local id = unmark(flat[i])
-        redis.call('ZREM', key('deferred'), flat[i])
-        given[#given + 1] = {id, loan.give('deferred', id)}
+        if at > T or #found >= limit then return found, earlier(next_due, at) end
+        found[#found + 1] = {at = at, member = flat[i]}
     end
-    return {given, told(next_due)}
+    return found, next_due
+end
+
+-- When those are due that are due by now; then when to ask again.
+function ops.deferring()
+    local found, next_due = due_lookups(A.limit)
+    for i, one in ipairs(found) do found[i] = {told(one.at), one.member} end
+    return {found, told(next_due)}
+end
+
+-- Leases receipts whose lookups are due: when that was, the mark, the id and the token of each; then when
+-- to ask again.
+function ops.deferred()
+    local found, next_due = due_lookups(A.limit)
+    for i, one in ipairs(found) do
+        local id = unmark(one.member)
+        redis.call('ZREM', key('deferred'), one.member)
+        found[i] = {told(one.at), one.member, id, loan.give('deferred', id)}
+    end
+    return {found, told(next_due)}
 end

@@ -1,0 +1,79 @@
+//! What a gateway finds in Redis when it comes, and what it makes of a state that is not its own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossconnect::clock::ManualClock;
+use crossconnect::config::RedisServers;
+use crossconnect::store::redis::{Redis, Settings, Time};
+use crossconnect::store::{Accepted, Store};
+
+use crate::redis::{open, state};
+use crate::redis_server::{Options, Server};
+use crate::store_suite::at;
+use crate::store_suite::webhook::Webhook;
+
+async fn try_open(server: &Server, partitions: u32) -> Result<Arc<Redis>, String> {
+    let one = RedisServers::One("127.0.0.1".to_owned(), server.port());
+    let settings = Settings { gateway: "g".to_owned(), time: Time::Caller };
+    let opened = Redis::open(&state(one, "cc", partitions), ManualClock::at(at(0)), settings).await;
+    opened.map_err(|why| why.to_string())
+}
+
+fn has(line: &str, texts: &[&str]) {
+    texts.iter().for_each(|text| assert!(line.contains(text), "{text:?} is not in {line:?}"));
+}
+
+#[tokio::test]
+async fn a_state_keeps_the_number_of_partitions_that_it_was_created_with() {
+    let server = Server::start(Options::default());
+    try_open(&server, 3).await.unwrap().close().await;
+    try_open(&server, 3).await.unwrap().close().await;
+    for other in [1, 16] {
+        let why = try_open(&server, other).await.unwrap_err();
+        has(&why, &["3 partitions", &format!("the config says {other}"), "set `partitions` to 3"]);
+    }
+    assert_eq!(server.cli(&["HGET", "{cc:0}:meta", "parts"]).trim(), "3");
+}
+
+#[tokio::test]
+async fn a_state_of_another_version_is_left_alone() {
+    let server = Server::start(Options::default());
+    server.cli(&["HSET", "{cc:0}:meta", "format", "2", "parts", "1"]);
+    let why = try_open(&server, 1).await.unwrap_err();
+    has(&why, &["{cc:0}:", "format 2", "knows format 1", "the version that wrote it"]);
+    assert_eq!(server.cli(&["DBSIZE"]).trim(), "1");
+}
+
+#[tokio::test]
+async fn what_somebody_else_keeps_under_the_prefix_is_named_and_left_alone() {
+    let server = Server::start(Options::default());
+    for key in ["{cc:0}:receipts", "{cc:1}:deliveries", "{cc:0}:meta"] {
+        server.cli(&["SET", key, "theirs"]);
+        let why = try_open(&server, 2).await.unwrap_err();
+        has(&why, &[key, "is a string", "choose another `prefix`"]);
+        assert_eq!(server.cli(&["DBSIZE"]).trim(), "1");
+        assert_eq!(server.cli(&["GETDEL", key]).trim(), "theirs");
+    }
+    try_open(&server, 2).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_state_that_lost_its_data_is_a_new_one() {
+    let server = Server::start(Options::default());
+    let one = RedisServers::One("127.0.0.1".to_owned(), server.port());
+    let store = open(&state(one, "cc", 2), "g").await;
+    let before = Webhook::at(0).event().to("r", "a", None);
+    assert_eq!(store.accept(&before.receipt, &before.outcome).await, Ok(Accepted::New));
+    server.cli(&["FLUSHALL"]);
+    let begun = Instant::now();
+    while server.cli(&["HGET", "{cc:0}:meta", "parts"]).trim() != "2" {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it is not noted again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(store.receipt(before.receipt.id).await.is_err());
+    let after = Webhook::at(1).event().to("r", "a", None);
+    assert_eq!(store.accept(&after.receipt, &after.outcome).await, Ok(Accepted::New));
+    assert_eq!(store.receipt(after.receipt.id).await.unwrap().outcome, after.outcome);
+    assert_eq!(store.pending().await.unwrap(), [("a".to_owned(), 1)]);
+}
