@@ -23,6 +23,7 @@ mod program;
 mod proxies;
 mod receiver;
 mod redis;
+mod redis_batches;
 mod redis_server;
 mod redis_state;
 mod rotation;

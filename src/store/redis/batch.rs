@@ -109,11 +109,9 @@ async fn give(desk: &Desk, due: &Due, parts: &[u32]) -> Result<(Vec<Given>, Opti
             maybe(next_due)?
         };
         let next_due = next_due.map(instant).transpose()?;
-        desk.rounds.learn(BATCHES, part, next_due);
-        if share > 0 {
-            // When the leases just given end is to be learned by who asks next.
-            desk.rounds.mark(BATCHES, part);
-        }
+        // Who asks next learns when the leases just given end.
+        let lease_ends = if share > 0 { due.now.checked_add(due.lease).ok() } else { None };
+        desk.rounds.learn(BATCHES, part, [next_due, lease_ends].into_iter().flatten().min());
         first_due = [first_due, next_due].into_iter().flatten().min();
     }
     Ok((all, first_due))

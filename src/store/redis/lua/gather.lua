@@ -78,6 +78,8 @@ function batch.close(row)
     redis.call('DEL', key('b', id), key('bm', id), key('bi', id), key('bc', id))
     local next_one = redis.call('ZRANGE', group, 0, 0)[1]
     if next_one then batch.refresh(next_one) end
+    -- Nobody needs to look when its lease ends.
+    ring('e:batches')
 end
 
 -- The latest batch of the group, if its window is open. One that this event does not fit into is complete.
