@@ -200,8 +200,17 @@ impl Store for Redis {
         let asked = AcceptForm { receipt: ReceiptForm::new(&draft), outcome };
         let part = self.desk.parts.of_receipt(receipt);
         let ask = Ask::new(part, "accept", now, &asked).with(blobs.list, numbers);
-        let first = maybe(self.desk.ask(ask).await?)?;
-        Ok(first.map_or(Accepted::New, Accepted::Duplicate))
+        let (answer, carried) = self.desk.ask_and_carry(ask).await?;
+        // Whoever is answered may send the next change of the same object, to any gateway: by then this
+        // one has to be in its lane. Who is refused sends it again, and it is known.
+        if let Some(first) = maybe(answer)? {
+            self.desk.sweep_from(part, now).await?;
+            return Ok(Accepted::Duplicate(first));
+        }
+        if receipt.dedupe.is_some() {
+            carried?;
+        }
+        Ok(Accepted::New)
     }
 
     fn bell(&self, destination: &str) -> Arc<Notify> {

@@ -1,6 +1,7 @@
 //! The shared store: the suite on one server, on one server cut into partitions, and on a cluster.
 
 mod crash;
+mod order;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};

@@ -139,12 +139,18 @@ impl Desk {
 
     /// Runs an operation. When it answers, its messages have arrived, or somebody will see to it.
     pub(super) async fn ask<T: Serialize + Sync>(&self, ask: Ask<'_, T>) -> Result<Value, StoreError> {
+        self.ask_and_carry(ask).await.map(|(answer, _)| answer)
+    }
+
+    /// As [`Desk::ask`], for callers to whom it matters; also whether its messages have arrived.
+    pub(super) async fn ask_and_carry<T: Serialize + Sync>(
+        &self,
+        ask: Ask<'_, T>,
+    ) -> Result<(Value, Result<(), StoreError>), StoreError> {
         let (part, now) = (ask.part, ask.now);
         let (answer, messages) = self.run(ask).await?;
-        if !messages.is_empty() {
-            self.carry(part, messages, now).await;
-        }
-        Ok(answer)
+        let carried = self.carry(part, messages, now).await;
+        Ok((answer, carried))
     }
 
     /// The same operation in every partition.
@@ -257,7 +263,8 @@ impl Desk {
     }
 
     /// Carries messages on, and those that they cause. What cannot be carried stays where it is.
-    async fn carry(&self, from: u32, messages: Vec<Message>, now: Timestamp) {
+    async fn carry(&self, from: u32, messages: Vec<Message>, now: Timestamp) -> Result<(), StoreError> {
+        let mut carried = Ok(());
         let mut work = VecDeque::from([(from, messages)]);
         while let Some((from, messages)) = work.pop_front() {
             for (to, group) in by_target(messages) {
@@ -266,10 +273,12 @@ impl Desk {
                     Err(why) => {
                         tracing::warn!(from, to, %why, "a change of the state could not be carried on yet");
                         self.owes.store(true, Ordering::Release);
+                        carried = carried.and(Err(why));
                     }
                 }
             }
         }
+        carried
     }
 
     /// Brings messages of one partition to another, or with none at hand those that were left; what
@@ -330,13 +339,22 @@ impl Desk {
         }
         self.owes.store(false, Ordering::Release);
         for from in self.parts.all() {
-            let (owed, _) = self.run(Ask::new(from, "owed", now, &Nothing {})).await?;
-            for to in items(owed)? {
-                let to = read(to)?;
-                let caused = self.hand_over(from, to, Vec::new(), now).await?;
-                for caused in caused {
-                    self.carry(to, caused, now).await;
-                }
+            self.sweep_from(from, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for what one partition has sent.
+    pub(super) async fn sweep_from(&self, from: u32, now: Timestamp) -> Result<(), StoreError> {
+        if self.parts.0 <= 1 {
+            return Ok(());
+        }
+        let (owed, _) = self.run(Ask::new(from, "owed", now, &Nothing {})).await?;
+        for to in items(owed)? {
+            let to = read(to)?;
+            for caused in self.hand_over(from, to, Vec::new(), now).await? {
+                // Others will see to it.
+                let _ = self.carry(to, caused, now).await;
             }
         }
         Ok(())

@@ -36,7 +36,7 @@ http {
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_connect_timeout 1s;
-      proxy_read_timeout 3s;
+      proxy_read_timeout 5s;
       proxy_next_upstream error timeout http_503 non_idempotent;
     }
   }

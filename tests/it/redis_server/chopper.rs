@@ -83,6 +83,10 @@ impl Chopper {
         Self { port, shared }
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Of the way through here; the server must not ask for a login.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
