@@ -12,6 +12,7 @@ use crate::store_suite::{Backend, Bench, LEASE, at};
 
 const RECEIPTS: u64 = 12;
 const ROUNDS: u32 = 12;
+const KEEP: Keep = Keep { delivered: Duration::from_secs(1), dead: Duration::from_secs(1) };
 
 /// Seals all that is complete as dropped; how many batches.
 async fn seal_all<B: Backend>(bench: &Bench<B>, seconds: i64) -> usize {
@@ -40,8 +41,8 @@ async fn what_is_gathered_anew_while_its_batch_is_sealed_is_counted_once<B: Back
         bench.accept(webhook).await;
     }
     let replays = async {
-        for pair in webhooks.chunks(3) {
-            let [a, b, c] = pair else { panic!("{} of three", pair.len()) };
+        for three in webhooks.chunks(3) {
+            let [a, b, c] = three else { panic!("{} of three", three.len()) };
             tokio::join!(replay_all(&bench, a), replay_all(&bench, b), replay_all(&bench, c));
         }
     };
@@ -57,12 +58,19 @@ async fn what_is_gathered_anew_while_its_batch_is_sealed_is_counted_once<B: Back
     }
     // Who was stopped above may have left messages on the way, and leases.
     let bench = bench.reopen().await;
+    for webhook in &webhooks {
+        let again = webhook.again().event().gathered("r", "g");
+        bench.store.replay(webhook.receipt.id, ROUNDS, &again.outcome).await.unwrap();
+    }
+    assert_eq!(bench.store.waiting().await.unwrap().gathered, RECEIPTS);
+    let pending = Ledger { accepted: RECEIPTS, pending: RECEIPTS, ..Ledger::default() };
+    assert_eq!(bench.store.ledger().await, Ok(pending), "all of them wait");
+    assert_eq!(bench.store.purge(KEEP, at(5000)).await, Ok(0));
     while seal_all(&bench, 1000).await > 0 {}
     assert_eq!(bench.store.waiting().await, Ok(Waiting::default()));
     let filtered = Ledger { accepted: RECEIPTS, filtered: RECEIPTS, ..Ledger::default() };
     assert_eq!(bench.store.ledger().await, Ok(filtered));
-    let keep = Keep { delivered: Duration::from_secs(1), dead: Duration::from_secs(1) };
-    assert_eq!(bench.store.purge(keep, at(5000)).await, Ok(RECEIPTS), "nothing of them waits");
+    assert_eq!(bench.store.purge(KEEP, at(5000)).await, Ok(RECEIPTS), "nothing of them waits");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
