@@ -1,7 +1,6 @@
 //! Servers that live as long as a test.
 
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use crate::config::{Durability, MaxMemory, Redis, RedisServers};
 pub(super) struct Server {
     process: Child,
     pub(super) port: u16,
-    pub(super) folder: TempDir,
+    _folder: TempDir,
     arguments: Vec<String>,
     kind: &'static str,
 }
@@ -50,7 +49,7 @@ impl Server {
 
     fn run(kind: &'static str, port: u16, folder: TempDir, arguments: Vec<String>) -> Self {
         let process = spawn(kind, &arguments);
-        let server = Self { process, port, folder, arguments, kind };
+        let server = Self { process, port, _folder: folder, arguments, kind };
         server.wait();
         server
     }
@@ -100,10 +99,6 @@ impl Server {
     /// The state in it.
     pub(super) fn state(&self) -> Redis {
         state(RedisServers::One("127.0.0.1".into(), self.port))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
     }
 }
 
