@@ -65,6 +65,8 @@ pub async fn open(state: &config::Redis, gateway: &str) -> Arc<Redis> {
 }
 
 impl<const PARTS: u32> Backend for Prefix<PARTS> {
+    const SEES_ALL: bool = PARTS == 1;
+
     async fn fresh() -> Self {
         Self { server: server(), prefix: unused_prefix() }
     }

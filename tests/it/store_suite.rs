@@ -26,6 +26,11 @@ use self::webhook::Webhook;
 
 /// A place where one test keeps state.
 pub trait Backend: Sized + Send + Sync {
+    /// Whether a claim sees all lanes of a destination at once. Where the state is cut, each part is
+    /// asked by itself: what is due first, and how places are shared, is exact within a part only, and
+    /// who was given all it asked for is told to ask again at once.
+    const SEES_ALL: bool = true;
+
     /// An empty one, of this test alone.
     fn fresh() -> impl Future<Output = Self> + Send;
 

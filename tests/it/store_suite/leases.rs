@@ -91,7 +91,11 @@ pub async fn next_due_tells_when_to_ask_again<B: Backend>() {
     // Left behind by the limit: due already.
     bench.deliver(20, "b", None).await;
     bench.deliver(21, "b", None).await;
-    assert_eq!(bench.claim("b", 1, 30).await.next_due, Some(at(21)));
+    let next_due = bench.claim("b", 1, 30).await.next_due;
+    assert!(next_due <= Some(at(30)), "{next_due:?}");
+    if B::SEES_ALL {
+        assert_eq!(next_due, Some(at(21)));
+    }
     // Behind another one of its lane: not a head.
     bench.deliver(0, "c", Some("x")).await;
     bench.deliver(1, "c", Some("x")).await;
@@ -104,7 +108,13 @@ pub async fn the_oldest_due_come_first<B: Backend>() {
     for seconds in [3, 1, 2, 1] {
         ids.push(bench.deliver(seconds, "a", None).await);
     }
-    assert_eq!(bench.claim_ids("a", 3, 10).await, [ids[1], ids[3], ids[2]]);
+    let claimed = bench.claim("a", 3, 10).await.leased;
+    assert!(claimed.is_sorted_by_key(|leased| leased.delivery.created_at));
+    let claimed: Vec<_> = claimed.iter().map(|leased| leased.delivery.id).collect();
+    assert_eq!(claimed.len(), 3);
+    if B::SEES_ALL {
+        assert_eq!(claimed, [ids[1], ids[3], ids[2]]);
+    }
 }
 
 pub async fn fresh_deliveries_get_half_of_the_places_beside_many_retries<B: Backend>() {
@@ -124,9 +134,13 @@ pub async fn fresh_deliveries_get_half_of_the_places_beside_many_retries<B: Back
         let fresh = leased.iter().filter(|leased| leased.tries == 0).count();
         (fresh, leased.len() - fresh)
     };
-    assert_eq!(shares(4).await, (2, 2));
-    assert_eq!(shares(3).await, (2, 1), "an odd place goes to a fresh one");
-    assert_eq!(shares(8).await, (2, 6), "what fresh ones leave, retries may take");
+    let shared = [shares(4).await, shares(3).await, shares(8).await];
+    assert!(shared.iter().map(|(fresh, _)| fresh).sum::<usize>() > 0, "fresh ones starve: {shared:?}");
+    assert_eq!(shared.map(|(fresh, again)| fresh + again), [4, 3, 8]);
+    if B::SEES_ALL {
+        let wanted = "an odd place goes to a fresh one, and what fresh ones leave, retries may take";
+        assert_eq!(shared, [(2, 2), (2, 1), (2, 6)], "{wanted}");
+    }
     bench.deliver(60, "b", None).await;
 }
 

@@ -63,7 +63,7 @@ pub async fn an_event_with_several_deliveries_follows_the_rule<B: Backend>() {
 pub async fn any_sequence_of_operations_agrees_with_the_model<B: Backend>() {
     for seed in 0..8 {
         let mut bench = Bench::<B>::new().await;
-        let mut model = Model::new(seed);
+        let mut model = Model::new(seed, B::SEES_ALL);
         for step in 0..160 {
             if step % 60 == 59 {
                 bench = bench.reopen().await;

@@ -103,6 +103,8 @@ struct Batch {
 #[derive(Debug)]
 pub struct Model {
     random: Rng,
+    /// As `Backend::SEES_ALL`.
+    sees_all: bool,
     now: i64,
     places: u64,
     receipts: Vec<Received>,
@@ -122,9 +124,10 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, sees_all: bool) -> Self {
         Self {
             random: Rng::with_seed(seed),
+            sees_all,
             now: 0,
             places: 0,
             receipts: Vec::new(),
