@@ -44,7 +44,12 @@ impl Server {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         let file = folder.path().join("sentinel.conf");
         std::fs::write(&file, format!("port {port}\n{lines}")).unwrap();
-        Self::run("redis-sentinel", port, folder, vec![file.to_str().unwrap().to_owned()])
+        Self::run(
+            "redis-server",
+            port,
+            folder,
+            vec![file.to_str().unwrap().to_owned(), "--sentinel".to_owned()],
+        )
     }
 
     fn run(kind: &'static str, port: u16, folder: TempDir, arguments: Vec<String>) -> Self {
