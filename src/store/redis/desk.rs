@@ -220,7 +220,7 @@ impl Desk {
         Ok(())
     }
 
-    /// What a bell says: `d:<destination>` or `e:<errand>`.
+    /// What a bell says: `d:<destination>`, `e:<errand>` or `later:<errand>`, which wakes nobody.
     fn note(&self, rung: &mut Rung, part: u32, bell: &str) {
         match bell.split_once(':') {
             Some(("d", destination)) => {
@@ -231,6 +231,7 @@ impl Desk {
                 self.rounds.mark(BATCHES, part);
                 rung.errand(Errand::Batches);
             }
+            Some(("later", "batches")) => self.rounds.mark(BATCHES, part),
             Some(("e", "deferred")) => rung.errand(Errand::Deferred),
             Some(("e", "notices")) => rung.errand(Errand::Notices),
             _ => {}
