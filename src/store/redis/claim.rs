@@ -4,14 +4,16 @@
 //! behind, where there is more than was asked for, may be older in one partition than what was taken
 //! in another.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Redis;
 use super::desk::{Ask, Desk};
-use super::leased::{self, Given};
+use super::leased::{self, Claimed, Given};
 use crate::model::Timestamp;
 use crate::store::draft::span;
-use crate::store::{Claim, Claimed, StoreError};
+use crate::store::{self, Claim, StoreError};
 
 #[derive(Serialize)]
 struct ClaimForm<'a> {
@@ -33,15 +35,16 @@ struct Round<'a> {
     retries: usize,
     given: Vec<Given>,
     failing_since: Option<Timestamp>,
-    /// The partitions that were asked, and when they want to be asked again.
-    asked: Vec<(u32, Option<Timestamp>)>,
+    /// By partition: when the next one is due there, and when the first of the leases ends that were
+    /// given before this round.
+    asked: BTreeMap<u32, (Option<Timestamp>, Option<Timestamp>)>,
     /// Some were not asked, as there was enough.
     is_cut_short: bool,
 }
 
 impl Redis {
     /// Claims in the partitions that may have something.
-    pub(super) async fn claim_round(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+    pub(super) async fn claim_round(&self, claim: &Claim) -> Result<store::Claimed, StoreError> {
         let (rounds, to) = (&self.desk.rounds, claim.destination.as_str());
         let mut parts = rounds.begin(to, claim.now);
         let elsewhere = rounds.next_due(to, claim.now);
@@ -70,7 +73,7 @@ impl<'a> Round<'a> {
             retries: claim.retries,
             given: Vec::new(),
             failing_since: None,
-            asked: Vec::new(),
+            asked: BTreeMap::new(),
             is_cut_short: false,
         }
     }
@@ -106,30 +109,29 @@ impl<'a> Round<'a> {
         let lease = span(self.claim.lease).max(1);
         let asked = ClaimForm { to, limit, retries, toss, lease };
         let answer = self.desk.ask(Ask::new(part, "claim", *now, &asked)).await?;
-        let (given, next_due, failing_since) = leased::claimed(answer)?;
-        let lease_ends = if given.is_empty() { None } else { now.checked_add(self.claim.lease).ok() };
-        self.desk.rounds.learn(to, part, [next_due, lease_ends].into_iter().flatten().min());
+        let Claimed { given, next_due, ends, failing_since } = leased::claimed(answer)?;
+        let own_end = if given.is_empty() { None } else { now.checked_add(self.claim.lease).ok() };
+        self.desk.rounds.learn(to, part, [next_due, ends, own_end].into_iter().flatten().min());
         let retries = given.iter().filter(|one| one.leased.tries > 0).count();
         self.limit = limit.saturating_sub(given.len());
         self.retries = self.retries.saturating_sub(retries);
         self.failing_since = [self.failing_since, failing_since].into_iter().flatten().min();
         self.given.extend(given);
-        self.asked.retain(|(asked, _)| *asked != part);
-        self.asked.push((part, next_due));
+        self.asked.entry(part).or_insert((None, ends)).0 = next_due;
         Ok(retries)
     }
 
     /// The partitions that have more that is due.
     fn left_behind(&self) -> Vec<u32> {
         let due = |next_due: Option<Timestamp>| next_due.is_some_and(|at| at <= self.claim.now);
-        self.asked.iter().filter(|(_, next_due)| due(*next_due)).map(|(part, _)| *part).collect()
+        self.asked.iter().filter(|(_, (next_due, _))| due(*next_due)).map(|(part, _)| *part).collect()
     }
 
-    fn end(mut self, elsewhere: Option<Timestamp>) -> Claimed {
+    fn end(mut self, elsewhere: Option<Timestamp>) -> store::Claimed {
         self.given.sort_by_key(|one| one.order);
         let unasked = self.is_cut_short.then_some(self.claim.now);
-        let asked = self.asked.iter().filter_map(|(_, next_due)| *next_due);
-        Claimed {
+        let asked = self.asked.values().flat_map(|(next_due, ends)| [*next_due, *ends]).flatten();
+        store::Claimed {
             next_due: asked.chain(elsewhere).chain(unasked).min(),
             failing_since: self.failing_since,
             leased: self.given.into_iter().map(|one| one.leased).collect(),

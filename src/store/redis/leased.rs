@@ -44,14 +44,25 @@ pub(super) struct Given {
     pub(super) leased: Leased,
 }
 
-/// What a claim in one partition led to: also when to ask it again, and since when attempts fail.
-pub(super) fn claimed(
-    answer: Value,
-) -> Result<(Vec<Given>, Option<Timestamp>, Option<Timestamp>), StoreError> {
-    let [given, next_due, failing_since] = array(answer)?;
-    let given = items(given)?.into_iter().map(self::given).collect::<Result<_, _>>()?;
+/// What a claim in one partition led to.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub(super) given: Vec<Given>,
+    pub(super) next_due: Option<Timestamp>,
+    /// When the first of the leases ends that were given before.
+    pub(super) ends: Option<Timestamp>,
+    pub(super) failing_since: Option<Timestamp>,
+}
+
+pub(super) fn claimed(answer: Value) -> Result<Claimed, StoreError> {
+    let [given, next_due, ends, failing_since] = array(answer)?;
     let at = |value| maybe(value)?.map(instant).transpose();
-    Ok((given, at(next_due)?, at(failing_since)?))
+    Ok(Claimed {
+        given: items(given)?.into_iter().map(self::given).collect::<Result<_, _>>()?,
+        next_due: at(next_due)?,
+        ends: at(ends)?,
+        failing_since: at(failing_since)?,
+    })
 }
 
 fn given(value: Value) -> Result<Given, StoreError> {

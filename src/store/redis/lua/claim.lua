@@ -29,12 +29,12 @@ local function choose(fresh, again)
     return chosen, earlier(left_fresh and left_fresh.due, left_again and left_again.due)
 end
 
--- Leases what is wanted: the fields of each with its blobs and its token; then when to ask again and since
--- when attempts fail, empty where there is none.
+-- Leases what is wanted: the fields of each with its blobs and its token; then, empty where there is none,
+-- when the next one is due, when the first of the leases given before ends, and since when attempts fail.
 function ops.claim()
     local state = condition.of(A.to)
     local failing = state.failing and int(state.failing) or ''
-    if state.paused then return {{}, '', failing} end
+    if state.paused then return {{}, '', '', failing} end
     lane.take_back(A.to)
     hush()
     local fresh, next_fresh = range(key('fresh', A.to))
@@ -49,6 +49,6 @@ function ops.claim()
         local blobs = redis.call('HMGET', key('db', candidate.id), 'content', 'body')
         leased[i] = {redis.call('HGETALL', key('d', candidate.id)), blobs[1], blobs[2], token}
     end
-    local next_due = earlier(earlier(left, ends), earlier(next_fresh, next_again))
-    return {leased, told(next_due), failing}
+    local next_due = earlier(left, earlier(next_fresh, next_again))
+    return {leased, told(next_due), told(ends), failing}
 end
