@@ -98,23 +98,34 @@ pub(super) async fn ripe(desk: &Desk, due: Due) -> Result<Ripe, StoreError> {
 async fn give(desk: &Desk, due: &Due, parts: &[u32]) -> Result<(Vec<Given>, Option<Timestamp>), StoreError> {
     let (mut all, mut first_due) = (Vec::new(), None);
     for (coming, share) in shares(desk, due, parts).await? {
-        let part = coming.part;
-        let next_due = if share == 0 {
-            coming.due.first().map(|(at, _)| *at).into_iter().chain(coming.next_due).min()
-        } else {
-            let asked = Asked { limit: share, lease: span(due.lease).max(1) };
-            let answer = desk.ask(Ask::new(part, "ripe", due.now, &asked)).await?;
-            let [given, next_due] = array(answer)?;
-            all.extend(items(given)?.into_iter().map(self::given).collect::<Result<Vec<_>, _>>()?);
-            maybe(next_due)?
-        };
+        let (given, next_due) = lease(desk, due, &coming, share).await?;
         let next_due = next_due.map(instant).transpose()?;
         // Who asks next learns when the leases just given end.
-        let lease_ends = if share > 0 { due.now.checked_add(due.lease).ok() } else { None };
-        desk.rounds.learn(BATCHES, part, [next_due, lease_ends].into_iter().flatten().min());
+        let lease_ends = if given.is_empty() { None } else { due.now.checked_add(due.lease).ok() };
+        let again = [next_due, lease_ends].into_iter().flatten().min();
+        desk.rounds.learn(BATCHES, coming.part, again);
         first_due = [first_due, next_due].into_iter().flatten().min();
+        all.extend(given);
     }
     Ok((all, first_due))
+}
+
+/// So many of what is complete in a partition, and when to ask it again for others.
+async fn lease(
+    desk: &Desk,
+    due: &Due,
+    coming: &Coming,
+    share: usize,
+) -> Result<(Vec<Given>, Option<i64>), StoreError> {
+    if share == 0 {
+        let first = coming.due.first().map(|(at, _)| *at);
+        return Ok((Vec::new(), [first, coming.next_due].into_iter().flatten().min()));
+    }
+    let asked = Asked { limit: share, lease: span(due.lease).max(1) };
+    let answer = desk.ask(Ask::new(coming.part, "ripe", due.now, &asked)).await?;
+    let [given, next_due] = array(answer)?;
+    let given = items(given)?.into_iter().map(self::given).collect::<Result<_, _>>()?;
+    Ok((given, maybe(next_due)?))
 }
 
 /// How many to lease in which partition.

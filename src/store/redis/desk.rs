@@ -229,7 +229,8 @@ impl Desk {
         Ok(())
     }
 
-    /// What a bell says: `d:<destination>`, `e:<errand>` or `r:<number of a call to reload>`.
+    /// What a bell says: `d:<destination>`, `e:<errand>`, `later:<errand>`, which wakes nobody, or
+    /// `r:<number of a call to reload>`.
     fn note(&self, rung: &mut Rung, part: u32, bell: &str) {
         match bell.split_once(':') {
             Some(("d", destination)) => {
@@ -241,6 +242,7 @@ impl Desk {
                 self.rounds.mark(BATCHES, part);
                 rung.errand(Errand::Batches);
             }
+            Some(("later", "batches")) => self.rounds.mark(BATCHES, part),
             Some(("e", "deferred")) => rung.errand(Errand::Deferred),
             Some(("e", "notices")) => rung.errand(Errand::Notices),
             _ => {}

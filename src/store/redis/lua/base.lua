@@ -110,7 +110,8 @@ end
 -- What the gateway is told besides the answer: bells to ring, and messages to carry.
 local rung, carried = {}, {}
 
--- Who waits in this process may look: `d:<destination>` or `e:<errand>`.
+-- Who waits in this process may look: `d:<destination>` or `e:<errand>`; or may look later than was said:
+-- `later:<errand>`.
 local function ring(bell)
     rung[bell] = true
 end

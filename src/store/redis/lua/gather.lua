@@ -51,9 +51,14 @@ function batch.refresh(id)
     end
     local before, first = tonumber(redis.call('ZSCORE', key('ripe'), member)), first_score(key('ripe'))
     redis.call('ZADD', key('ripe'), is, member)
-    -- Who waits for it to be due looks then, and learns that it is due later.
-    if before and before <= is then return end
-    if not first or is < first then call_all('e:batches') else ring('e:batches') end
+    if before and before <= is then
+        -- Who waits for it to be due looks then, and learns that it is due later.
+        ring('later:batches')
+    elseif not first or is < first then
+        call_all('e:batches')
+    else
+        ring('e:batches')
+    end
 end
 
 -- Writes when it is due; nobody joins it any more if it is full.
@@ -78,8 +83,8 @@ function batch.close(row)
     redis.call('DEL', key('b', id), key('bm', id), key('bi', id), key('bc', id))
     local next_one = redis.call('ZRANGE', group, 0, 0)[1]
     if next_one then batch.refresh(next_one) end
-    -- Nobody needs to look when its lease ends.
-    ring('e:batches')
+    -- Nobody needs to look when it is due, or its lease ends.
+    ring('later:batches')
 end
 
 -- The latest batch of the group, if its window is open. One that this event does not fit into is complete.
