@@ -79,6 +79,14 @@ impl Context {
         None
     }
 
+    /// Gives a lease back without an attempt. One that is lost needs nothing more.
+    pub async fn give_back(&self, leased: &Leased) {
+        match self.store.release(leased).await {
+            Ok(()) | Err(StoreError::LeaseLost(_)) => {}
+            Err(why) => warn!(delivery = %leased.delivery.id, "could not give a lease back: {why}"),
+        }
+    }
+
     fn decide(&self, destination: &Destination, leased: &Leased, tried: &Tried) -> Settlement {
         let Some(class) = tried.attempt.class else { return Settlement::Final(Final::Delivered, None) };
         let next = destination.retry.after(

@@ -269,14 +269,17 @@ impl Worker {
             }
         }
         for Case { leased, .. } in self.cases.into_values() {
-            if let Err(cause) = self.context.store.release(&leased).await {
-                warn!(delivery = %leased.delivery.id, "could not give a lease back: {cause}");
-            }
+            self.context.give_back(&leased).await;
         }
     }
 }
 
 async fn attempt(context: Context, case: Case, mut turn: Stack) -> Option<Timestamp> {
+    // A process that stood still meanwhile has lost what it claimed: others may have sent it by now.
+    if context.clock.now() >= case.until {
+        context.give_back(&case.leased).await;
+        return None;
+    }
     let under_way = UnderWay::begin(&context.metrics, &case.destination.name);
     let tried = turn.call(case.leased.clone()).await;
     drop(under_way);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 
+use crate::clock::ManualClock;
 use crate::model::{Attempt, Delivery, DeliveryId, Final, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 use crate::store::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
@@ -38,6 +39,8 @@ pub struct Double {
     changed: Notify,
     /// So many calls from now on are `Unavailable`.
     pub broken: Mutex<u32>,
+    /// The process stands still for so long when the next claim has been made.
+    pub nap: Mutex<Option<(Arc<ManualClock>, Duration)>>,
     /// So many pauses from now on are.
     pub unpausable: Mutex<u32>,
     pub claims: Mutex<Vec<Claim>>,
@@ -154,6 +157,11 @@ impl Store for Double {
             row.lease = Some((token, claim.now + claim.lease));
             let tries = u32::try_from(row.attempts.len()).unwrap();
             claimed.leased.push(Leased { delivery: row.delivery.clone(), attempts: tries, tries, token });
+        }
+        if !claimed.leased.is_empty()
+            && let Some((clock, nap)) = self.nap.lock().unwrap().take()
+        {
+            clock.advance(nap);
         }
         Ok(claimed)
     }
