@@ -252,6 +252,24 @@ pub struct Ledger {
     pub pending: u64,
 }
 
+impl Ledger {
+    /// The line of this name.
+    pub(crate) fn line(&mut self, name: &str) -> Option<&mut u64> {
+        Some(match name {
+            "accepted" => &mut self.accepted,
+            "delivered" => &mut self.delivered,
+            "filtered" => &mut self.filtered,
+            "unmatched" => &mut self.unmatched,
+            "coalesced" => &mut self.coalesced,
+            "superseded" => &mut self.superseded,
+            "dead" => &mut self.dead,
+            "cancelled" => &mut self.cancelled,
+            "pending" => &mut self.pending,
+            _ => return None,
+        })
+    }
+}
+
 /// How long finished receipts are kept, counted from the end of their last delivery, or, where
 /// there was none, from their last processing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

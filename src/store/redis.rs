@@ -10,6 +10,7 @@ mod batch;
 mod beat;
 mod became;
 mod claim;
+mod coming;
 mod deferred;
 mod desk;
 mod form;

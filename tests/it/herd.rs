@@ -2,7 +2,8 @@
 //! server are killed or stand still, and what arrives is complete and in order all the same.
 //!
 //! The long run is the same with more of everything:
-//! `CROSSCONNECT_HERD_WEBHOOKS=50000 CROSSCONNECT_HERD_OBJECTS=2000 cargo test --test it herd_of_three`
+//! `CROSSCONNECT_HERD_WEBHOOKS=50000 CROSSCONNECT_HERD_OBJECTS=2000 cargo test --release --test it herd_of`
+//! (also with `fall_asleep_in_the_middle` or `with_its_file` in place of `herd_of`).
 
 mod arrivals;
 mod flock;
@@ -170,9 +171,9 @@ async fn lost(flock: &Flock, n: usize, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_order() {
+async fn gateways_that_fall_afall_asleep_in_the_middle_of_it_keep_first_arrivals_in_order() {
     let server = Server::start(Options::default());
-    let size = Size { objects: 100, changes: 12 };
+    let size = Size::of(1200, 100);
     let mut flock = Flock::start(&state(&server.url()), 3).await;
     let senders = size.senders(&flock);
     senders.until_taken(size.total() / 4).await;
@@ -193,7 +194,7 @@ async fn gateways_that_fall_asleep_in_the_middle_of_it_keep_first_arrivals_in_or
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_and_comes_back_with_its_file_has_all_that_was_taken() {
     let mut server = Server::start(Options::default().append_only("always"));
-    let size = Size { objects: 100, changes: 12 };
+    let size = Size::of(1200, 100);
     let flock = Flock::start(&state(&server.url()), 2).await;
     let senders = size.senders(&flock);
     for part in 1..4 {

@@ -9,23 +9,18 @@ use serde::{Deserialize, Serialize};
 
 use super::Id;
 use super::answer::{Row, array, bytes, damaged, instant, items, maybe, parse, read, text};
+use super::coming::{Lease, Order, Share, shares};
 use super::desk::{Ask, BATCHES, Desk};
 use super::form::{Blobs, DeliveryForm};
 use super::pack::{unpack, unpack_json};
 use crate::model::{Batch, By, Member, Sealed, Timestamp};
-use crate::store::draft::{DeliveryDraft, from_json, json, reason, span};
+use crate::store::draft::{DeliveryDraft, from_json, json, reason};
 use crate::store::{Due, LeasedBatch, Ripe, StoreError};
 
 /// How many bodies are fetched at once.
 const BODIES: usize = 32;
 /// In how many batches at once silence begins anew.
 const HEARD: usize = 500;
-
-#[derive(Serialize)]
-struct Asked {
-    limit: usize,
-    lease: i64,
-}
 
 #[derive(Serialize)]
 struct Ids<'a> {
@@ -60,19 +55,10 @@ pub(super) struct Brought {
     pub(super) lineage: String,
 }
 
-/// What is complete in one partition.
-struct Coming {
-    part: u32,
-    /// When each is due, with its mark; the oldest due first.
-    due: Vec<(i64, String)>,
-    /// When to ask again for others.
-    next_due: Option<i64>,
-}
-
 /// A leased batch whose members wait for the bodies of their receipts.
 struct Given {
     row: Row,
-    order: (i64, String),
+    order: Order,
     members: Vec<Value>,
     token: u64,
 }
@@ -97,13 +83,12 @@ pub(super) async fn ripe(desk: &Desk, due: Due) -> Result<Ripe, StoreError> {
 /// The oldest due of these partitions, and when to ask them again.
 async fn give(desk: &Desk, due: &Due, parts: &[u32]) -> Result<(Vec<Given>, Option<Timestamp>), StoreError> {
     let (mut all, mut first_due) = (Vec::new(), None);
-    for (coming, share) in shares(desk, due, parts).await? {
-        let (given, next_due) = lease(desk, due, &coming, share).await?;
-        let next_due = next_due.map(instant).transpose()?;
+    for share in shares(desk, "ripening", due, parts).await? {
+        let (given, next_due) = lease(desk, due, &share).await?;
         // Who asks next learns when the leases just given end.
         let lease_ends = if given.is_empty() { None } else { due.now.checked_add(due.lease).ok() };
         let again = [next_due, lease_ends].into_iter().flatten().min();
-        desk.rounds.learn(BATCHES, coming.part, again);
+        desk.rounds.learn(BATCHES, share.part, again);
         first_due = [first_due, next_due].into_iter().flatten().min();
         all.extend(given);
     }
@@ -114,46 +99,15 @@ async fn give(desk: &Desk, due: &Due, parts: &[u32]) -> Result<(Vec<Given>, Opti
 async fn lease(
     desk: &Desk,
     due: &Due,
-    coming: &Coming,
-    share: usize,
-) -> Result<(Vec<Given>, Option<i64>), StoreError> {
-    if share == 0 {
-        let first = coming.due.first().map(|(at, _)| *at);
-        return Ok((Vec::new(), [first, coming.next_due].into_iter().flatten().min()));
+    share: &Share,
+) -> Result<(Vec<Given>, Option<Timestamp>), StoreError> {
+    if share.limit == 0 {
+        return Ok((Vec::new(), share.again));
     }
-    let asked = Asked { limit: share, lease: span(due.lease).max(1) };
-    let answer = desk.ask(Ask::new(coming.part, "ripe", due.now, &asked)).await?;
-    let [given, next_due] = array(answer)?;
+    let asked = Lease::new(share.limit, due);
+    let [given, next_due] = array(desk.ask(Ask::new(share.part, "ripe", due.now, &asked)).await?)?;
     let given = items(given)?.into_iter().map(self::given).collect::<Result<_, _>>()?;
-    Ok((given, maybe(next_due)?))
-}
-
-/// How many to lease in which partition.
-async fn shares(desk: &Desk, due: &Due, parts: &[u32]) -> Result<Vec<(Coming, usize)>, StoreError> {
-    if let ([part], 1..) = (parts, due.limit) {
-        return Ok(vec![(Coming { part: *part, due: Vec::new(), next_due: None }, due.limit)]);
-    }
-    let mut coming = Vec::with_capacity(parts.len());
-    for part in parts {
-        coming.push(look(desk, due, *part).await?);
-    }
-    let of = |one: &Coming| one.due.iter().map(|due| (due.clone(), one.part)).collect::<Vec<_>>();
-    let mut oldest: Vec<_> = coming.iter().flat_map(of).collect();
-    oldest.sort();
-    oldest.truncate(due.limit);
-    let share = |part| oldest.iter().filter(|(_, of)| *of == part).count();
-    Ok(coming.into_iter().map(|one| (share(one.part), one)).map(|(share, one)| (one, share)).collect())
-}
-
-async fn look(desk: &Desk, due: &Due, part: u32) -> Result<Coming, StoreError> {
-    let asked = Asked { limit: due.limit, lease: 0 };
-    let [found, next_due] = array(desk.ask(Ask::new(part, "ripening", due.now, &asked)).await?)?;
-    let one = |value| {
-        let [at, mark] = array(value)?;
-        Ok((read(at)?, text(mark)?))
-    };
-    let due = items(found)?.into_iter().map(one).collect::<Result<_, StoreError>>()?;
-    Ok(Coming { part, due, next_due: maybe(next_due)? })
+    Ok((given, maybe(next_due)?.map(instant).transpose()?))
 }
 
 fn given(value: Value) -> Result<Given, StoreError> {

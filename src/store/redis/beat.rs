@@ -1,12 +1,12 @@
 //! What goes on beside the calls: listening to other gateways, a sign of life, looking after the
 //! leases of those that give none, and after messages that were left on the way.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use tokio::sync::broadcast::error::RecvError;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::answer::{array, items, read, text};
@@ -95,7 +95,7 @@ pub(super) struct Tasks {
     stop: CancellationToken,
     tracker: TaskTracker,
     /// So that dropping the store ends them.
-    _guard: Mutex<Option<tokio_util::sync::DropGuard>>,
+    _guard: DropGuard,
 }
 
 impl Tasks {
@@ -103,13 +103,12 @@ impl Tasks {
         let (stop, tracker) = (CancellationToken::new(), TaskTracker::new());
         tracker.spawn(listen(desk.clone(), stop.clone()));
         tracker.spawn(beats(desk.clone(), clock.clone(), stop.clone()));
-        let guard = Mutex::new(Some(stop.clone().drop_guard()));
-        Self { stop, tracker, _guard: guard }
+        let _guard = stop.clone().drop_guard();
+        Self { stop, tracker, _guard }
     }
 
     pub(super) async fn end(&self) {
         self.stop.cancel();
-        self._guard.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.tracker.close();
         self.tracker.wait().await;
     }
@@ -118,24 +117,32 @@ impl Tasks {
 /// Rings the bells that other processes pulled, and all of them where something may have been missed.
 async fn listen(desk: Arc<Desk>, stop: CancellationToken) {
     let mut heard = desk.link.listen();
-    // Who waits looks once by itself at the beginning.
+    // The connection is made just after the start, when who waits looks once anyway.
     let mut is_first = true;
     loop {
-        let next = tokio::select! {
+        let mut next = tokio::select! {
             () = stop.cancelled() => return,
             next = heard.recv() => next,
         };
-        match next {
-            Ok(Heard::Message(published)) => {
-                tokio::time::sleep(MANNERS).await;
-                desk.hear(&published);
+        if matches!(next, Ok(Heard::Message(_))) {
+            tokio::time::sleep(MANNERS).await;
+        }
+        // With it those that came meanwhile.
+        loop {
+            match next {
+                Ok(Heard::Message(published)) => desk.hear(&published),
+                Ok(Heard::Connected) if std::mem::take(&mut is_first) => {}
+                Ok(Heard::Connected) | Err(RecvError::Lagged(_)) => {
+                    desk.rounds.forget();
+                    desk.bells.ring_all();
+                }
+                Err(RecvError::Closed) => return,
             }
-            Ok(Heard::Connected) if std::mem::take(&mut is_first) => {}
-            Ok(Heard::Connected) | Err(RecvError::Lagged(_)) => {
-                desk.rounds.forget();
-                desk.bells.ring_all();
-            }
-            Err(RecvError::Closed) => return,
+            next = match heard.try_recv() {
+                Ok(more) => Ok(more),
+                Err(TryRecvError::Lagged(missed)) => Err(RecvError::Lagged(missed)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            };
         }
     }
 }

@@ -147,7 +147,8 @@ impl Redis {
         let mut ledger = Ledger::default();
         for part in self.desk.parts.all() {
             for (name, total) in lines::pairs::<u64>(self.look(part, "ledger", &Nothing {}).await?)? {
-                *line_of(&mut ledger, &name)? += total;
+                let line = ledger.line(&name);
+                *line.ok_or_else(|| damaged(format_args!("the ledger's line {name:?}")))? += total;
             }
         }
         Ok(ledger)
@@ -220,20 +221,5 @@ fn held_place(field: &str) -> Result<Held, StoreError> {
         route: route.to_owned(),
         destination: destination.to_owned(),
         lane: lane.to_owned(),
-    })
-}
-
-fn line_of<'a>(ledger: &'a mut Ledger, name: &str) -> Result<&'a mut u64, StoreError> {
-    Ok(match name {
-        "accepted" => &mut ledger.accepted,
-        "delivered" => &mut ledger.delivered,
-        "filtered" => &mut ledger.filtered,
-        "unmatched" => &mut ledger.unmatched,
-        "coalesced" => &mut ledger.coalesced,
-        "superseded" => &mut ledger.superseded,
-        "dead" => &mut ledger.dead,
-        "cancelled" => &mut ledger.cancelled,
-        "pending" => &mut ledger.pending,
-        other => return Err(damaged(format_args!("the ledger's line {other:?}"))),
     })
 }

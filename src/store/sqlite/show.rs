@@ -168,19 +168,8 @@ fn attempts_of(conn: &Connection, delivery: i64) -> Result<Vec<Attempt>, StoreEr
 pub(super) fn ledger(conn: &Connection) -> Result<Ledger, StoreError> {
     let mut ledger = Ledger::default();
     for (name, total) in pairs(conn, "SELECT name, total FROM ledger")? {
-        let line = match name.as_str() {
-            "accepted" => &mut ledger.accepted,
-            "delivered" => &mut ledger.delivered,
-            "filtered" => &mut ledger.filtered,
-            "unmatched" => &mut ledger.unmatched,
-            "coalesced" => &mut ledger.coalesced,
-            "superseded" => &mut ledger.superseded,
-            "dead" => &mut ledger.dead,
-            "cancelled" => &mut ledger.cancelled,
-            "pending" => &mut ledger.pending,
-            other => return Err(damaged(format!("the ledger's line {other:?}"))),
-        };
-        *line = total;
+        let line = ledger.line(&name);
+        *line.ok_or_else(|| damaged(format!("the ledger's line {name:?}")))? = total;
     }
     Ok(ledger)
 }

@@ -86,6 +86,17 @@ local function told(at)
     return at and int(A.now + (at - T)) or ''
 end
 
+-- What is due of a sorted set of marked ids by instants, the first so many; and when the next is.
+local function due_of(name, limit)
+    local flat, found = redis.call('ZRANGE', name, 0, limit, 'WITHSCORES'), {}
+    for i = 1, #flat, 2 do
+        local at = tonumber(flat[i + 1])
+        if at > T or #found >= limit then return found, at end
+        found[#found + 1] = {id = unmark(flat[i]), member = flat[i], due = at, set = name}
+    end
+    return found, nil
+end
+
 -- A number that is greater than all before, even if the last ones were lost with a server's memory.
 local function next_number(last)
     return math.max(last + 1, REAL)

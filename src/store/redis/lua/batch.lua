@@ -10,20 +10,14 @@ local function ripe(limit)
         if batch.row(id) then batch.refresh(id) end
     end
     hush()
-    local flat = redis.call('ZRANGE', key('ripe'), 0, limit, 'WITHSCORES')
-    local found, next_due = {}, loan.first_end('batches')
-    for i = 1, #flat, 2 do
-        local at = tonumber(flat[i + 1])
-        if at > T or #found >= limit then return found, earlier(next_due, at) end
-        found[#found + 1] = {member = flat[i], at = at}
-    end
-    return found, next_due
+    local found, next_due = due_of(key('ripe'), limit)
+    return found, earlier(loan.first_end('batches'), next_due)
 end
 
 -- When those are due that are complete, with what tells them apart; then when to ask again.
 function ops.ripening()
     local found, next_due = ripe(A.limit)
-    for i, one in ipairs(found) do found[i] = {told(one.at), one.member} end
+    for i, one in ipairs(found) do found[i] = {told(one.due), one.member} end
     return {found, told(next_due)}
 end
 
@@ -42,10 +36,9 @@ end
 function ops.ripe()
     local found, next_due = ripe(A.limit)
     for i, one in ipairs(found) do
-        local id = unmark(one.member)
-        redis.call('ZREM', key('ripe'), one.member)
-        local token = loan.give('batches', id)
-        found[i] = {one.member, redis.call('HGETALL', key('b', id)), members(id), token}
+        redis.call('ZREM', one.set, one.member)
+        local token = loan.give('batches', one.id)
+        found[i] = {one.member, redis.call('HGETALL', key('b', one.id)), members(one.id), token}
     end
     return {found, told(next_due)}
 end

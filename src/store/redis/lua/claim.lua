@@ -1,17 +1,5 @@
 -- Taking due heads of free lanes. Costs what it takes, not what waits.
 
--- What is due of a ready set, at most as many as are wanted, and when the next is due.
-local function range(name)
-    local flat = redis.call('ZRANGE', name, 0, A.limit, 'WITHSCORES')
-    local found = {}
-    for i = 1, #flat, 2 do
-        local candidate = {id = unmark(flat[i]), member = flat[i], due = tonumber(flat[i + 1]), set = name}
-        if candidate.due > T or #found >= A.limit then return found, candidate.due end
-        found[#found + 1] = candidate
-    end
-    return found, nil
-end
-
 -- Shares the limit between fresh ones and retries; also tells when the first one left behind is due.
 local function choose(fresh, again)
     local half = math.ceil(A.limit / 2)
@@ -37,8 +25,8 @@ function ops.claim()
     if state.paused then return {{}, '', '', failing} end
     lane.take_back(A.to)
     hush()
-    local fresh, next_fresh = range(key('fresh', A.to))
-    local again, next_again = range(key('again', A.to))
+    local fresh, next_fresh = due_of(key('fresh', A.to), A.limit)
+    local again, next_again = due_of(key('again', A.to), A.limit)
     local ends = loan.first_end(kind_of(A.to))
     local chosen, left = choose(fresh, again)
     local leased = {}

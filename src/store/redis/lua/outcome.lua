@@ -414,20 +414,14 @@ end
 local function due_lookups(limit)
     for _, id in ipairs(loan.over('deferred')) do deferral.refresh(id) end
     hush()
-    local flat = redis.call('ZRANGE', key('deferred'), 0, limit, 'WITHSCORES')
-    local found, next_due = {}, loan.first_end('deferred')
-    for i = 1, #flat, 2 do
-        local at = tonumber(flat[i + 1])
-        if at > T or #found >= limit then return found, earlier(next_due, at) end
-        found[#found + 1] = {at = at, member = flat[i]}
-    end
-    return found, next_due
+    local found, next_due = due_of(key('deferred'), limit)
+    return found, earlier(loan.first_end('deferred'), next_due)
 end
 
 -- When those are due that are due by now; then when to ask again.
 function ops.deferring()
     local found, next_due = due_lookups(A.limit)
-    for i, one in ipairs(found) do found[i] = {told(one.at), one.member} end
+    for i, one in ipairs(found) do found[i] = {told(one.due), one.member} end
     return {found, told(next_due)}
 end
 
@@ -436,9 +430,8 @@ end
 function ops.deferred()
     local found, next_due = due_lookups(A.limit)
     for i, one in ipairs(found) do
-        local id = unmark(one.member)
-        redis.call('ZREM', key('deferred'), one.member)
-        found[i] = {told(one.at), one.member, id, loan.give('deferred', id)}
+        redis.call('ZREM', one.set, one.member)
+        found[i] = {told(one.due), one.member, one.id, loan.give('deferred', one.id)}
     end
     return {found, told(next_due)}
 end
