@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::app;
 use crate::problem::Problem;
 
 /// 0 done, 1 failed, 2 wrong usage or wrong config.
@@ -66,7 +67,9 @@ pub fn conclude(result: anyhow::Result<Exit>, err: &mut dyn Write) -> Exit {
         return Exit::Wrong;
     }
     let _ = writeln!(err, "error: {error:#}");
-    if error.is::<Usage>() { Exit::Wrong } else { Exit::Failed }
+    // A state that cannot be opened is not the one that the config means.
+    let is_state = matches!(error.downcast_ref(), Some(app::Error::State(_)));
+    if is_state || error.is::<Usage>() { Exit::Wrong } else { Exit::Failed }
 }
 
 /// stdout, whose reader may leave early (`| head`), which is no failure.
@@ -129,6 +132,8 @@ mod tests {
         assert_eq!([Exit::Done, Exit::Failed, Exit::Wrong].map(Exit::code), [0, 1, 2]);
         assert_eq!(concluded(anyhow::anyhow!("no answer")), (Exit::Failed, "error: no answer\n".to_owned()));
         assert_eq!(concluded(Usage("no".into()).into()).0, Exit::Wrong);
+        let state = anyhow::Error::from(app::Error::State("wrong password".into())).context("--from");
+        assert_eq!(concluded(state).0, Exit::Wrong);
     }
 
     #[test]

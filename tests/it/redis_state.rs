@@ -1,5 +1,6 @@
 //! What a gateway finds in Redis when it comes, and what it makes of a state that is not its own.
 
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::redis::{open, state};
 use crate::redis_server::{Options, Server};
 use crate::store_suite::at;
 use crate::store_suite::webhook::Webhook;
+use crate::world::write;
 
 async fn try_open(server: &Server, partitions: u32) -> Result<Arc<Redis>, String> {
     let one = RedisServers::One("127.0.0.1".to_owned(), server.port());
@@ -56,6 +58,42 @@ async fn what_somebody_else_keeps_under_the_prefix_is_named_and_left_alone() {
         assert_eq!(server.cli(&["GETDEL", key]).trim(), "theirs");
     }
     try_open(&server, 2).await.unwrap();
+}
+
+#[test]
+fn a_gateway_that_cannot_work_on_its_state_says_why_in_one_line_and_ends_with_2() {
+    let guarded = Server::start(Options::default().password("right"));
+    let evicting = Server::start(Options::default().memory("100mb", "allkeys-lru"));
+    let master = Server::start(Options::default());
+    let replica = Server::start(Options::default().replica_of(&master));
+    let taken = Server::start(Options::default());
+    taken.cli(&["SET", "{crossconnect:0}:receipts", "theirs"]);
+    let gone = format!("redis://127.0.0.1:{}", crate::process::free_port());
+    for (url, part) in [
+        (guarded.url().replace("right", "wrong"), "user or password is wrong"),
+        (format!("redis://127.0.0.1:{}", guarded.port()), "wants a password"),
+        (evicting.url(), "noeviction"),
+        (replica.url(), "replica"),
+        (taken.url(), "is a string"),
+        (gone, "nothing listens there"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let config = format!(
+            "ingress: {{ listen: 127.0.0.1:0 }}\nadmin: {{ listen: 127.0.0.1:0 }}\nstate: {url}\n\
+             sources: {{ nb: {{ adapter: netbox, secrets: [s] }} }}\n"
+        );
+        write(&dir.path().join("config.yaml"), &config);
+        let output = Command::new(env!("CARGO_BIN_EXE_crossconnect"))
+            .arg("serve")
+            .env("RUST_LOG", "off")
+            .current_dir(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+        has(&said, &["error: could not open the state: ", part]);
+    }
+    assert_eq!(taken.cli(&["DBSIZE"]).trim(), "1");
 }
 
 #[tokio::test]
