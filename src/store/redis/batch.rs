@@ -96,11 +96,7 @@ async fn give(desk: &Desk, due: &Due, parts: &[u32]) -> Result<(Vec<Given>, Opti
 }
 
 /// So many of what is complete in a partition, and when to ask it again for others.
-async fn lease(
-    desk: &Desk,
-    due: &Due,
-    share: &Share,
-) -> Result<(Vec<Given>, Option<Timestamp>), StoreError> {
+async fn lease(desk: &Desk, due: &Due, share: &Share) -> Result<(Vec<Given>, Option<Timestamp>), StoreError> {
     if share.limit == 0 {
         return Ok((Vec::new(), share.again));
     }
