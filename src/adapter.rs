@@ -297,9 +297,9 @@ impl Adapter {
             received_at: receipt.received_at,
             correlation_id: draft.correlation_id,
             changes: draft.changes,
-            before: draft.before,
-            after: draft.after,
-            data: draft.data,
+            before: draft.before.part(&native),
+            after: draft.after.part(&native),
+            data: draft.data.part(&native),
             native,
         }
     }

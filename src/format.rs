@@ -165,7 +165,7 @@ fn holds(data: &Json, whole: &Json) -> bool {
 /// As it came: a text as a text, but one that came as JSON, or looks like it, as JSON.
 fn custom(event: &Event, receipt: &Receipt) -> Result<Rendered, String> {
     let is_json = |bytes| json::parse(bytes, NonFinite::AsNull).is_ok();
-    match &event.data {
+    match &*event.data {
         Json::String(text) if !is_json(&receipt.body) && !is_json(text.as_bytes()) => {
             Ok(Rendered::of("text/plain; charset=utf-8", Bytes::from(text.clone())))
         }

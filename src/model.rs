@@ -10,6 +10,7 @@ mod id;
 mod lineage;
 mod lookup;
 mod outcome;
+mod part;
 mod receipt;
 mod standing;
 
@@ -20,6 +21,7 @@ pub use id::{BatchId, DeliveryId, EventId, ParseIdError, ReceiptId};
 pub use lineage::Lineage;
 pub use lookup::Looked;
 pub use outcome::{Decision, Failure, Held, Outcome, Processed, RouteVerdict, Stage};
+pub use part::{Names, Part};
 pub use receipt::{Dedupe, Masked, Proof, Receipt, Request};
 pub use standing::{Circuit, CircuitState, Standing};
 

@@ -217,14 +217,14 @@ impl Crossing<'_> {
 
 /// The event with the route's own data under what the sender told; `None`: its `data` has no keys.
 fn enriched(event: &Arc<Event>, extra: &Map<String, Json>) -> Option<Arc<Event>> {
-    if !matches!(event.data, Json::Object(_) | Json::Null) {
+    if !matches!(*event.data, Json::Object(_) | Json::Null) {
         return None;
     }
     let mut event = Event::clone(event);
     let mut data = extra.clone();
-    if let Json::Object(told) = event.data.take() {
+    if let Json::Object(told) = std::mem::take(&mut event.data).into_json() {
         data.extend(told);
     }
-    event.data = Json::Object(data);
+    event.data = Json::Object(data).into();
     Some(Arc::new(event))
 }

@@ -8,6 +8,7 @@ mod condition;
 pub mod copy;
 mod cursor;
 mod draft;
+mod kept;
 mod moved;
 pub mod redis;
 pub mod sqlite;

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use super::path::Path;
-use crate::model::{Json, Request};
+use crate::model::{Json, Names, Request};
 
 /// What an expression is evaluated against.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +118,18 @@ impl Expr {
             }
         };
         (!found.is_null()).then_some(found)
+    }
+
+    /// The same, and where it stands in the document, if a path of nothing but names led to it.
+    pub fn find<'d>(&'d self, scope: &Scope<'d>) -> Option<(Cow<'d, Json>, Option<&'d Names>)> {
+        match self {
+            Self::Path(path) if !path.relative => Some((self.eval(scope)?, path.names())),
+            Self::First(candidates) => candidates
+                .iter()
+                .find_map(|one| one.find(scope).filter(|(value, _)| value.as_str() != Some(""))),
+            Self::Let(index) => scope.lets.get(*index)?.1.find(scope),
+            _ => Some((self.eval(scope)?, None)),
+        }
     }
 
     /// The value as a text; numbers and booleans as they were written.

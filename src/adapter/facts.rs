@@ -1,5 +1,8 @@
 //! One case of `events:` in an adapter file: the facts of an event and where each lies.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::changes::{self, Strategy, children};
 use super::diff::Way;
 use super::expr::{Expr, Scope};
@@ -7,7 +10,7 @@ use super::expr_file::Context;
 use super::guard::Guard;
 use super::instant::rfc3339;
 use super::path::Path;
-use crate::model::{Actor, Change, Failure, Json, Object, Stage};
+use crate::model::{Actor, Change, Failure, Json, Names, Object, Part, Stage};
 use crate::yaml::{Node, Reader, Value};
 
 /// Where the facts lie. What is not given is null.
@@ -56,9 +59,33 @@ pub(super) struct Draft {
     pub occurred_at: Option<String>,
     pub correlation_id: Option<String>,
     pub changes: Vec<Change>,
-    pub before: Json,
-    pub after: Json,
-    pub data: Json,
+    pub before: Told,
+    pub after: Told,
+    pub data: Told,
+}
+
+/// A fact that is a document: where it stands in the webhook's, or itself.
+#[derive(Debug, Clone)]
+pub(super) enum Told {
+    At(Names),
+    Value(Json),
+}
+
+impl Told {
+    fn of((value, names): (Cow<'_, Json>, Option<&Names>)) -> Self {
+        match names {
+            Some(names) => Self::At(names.clone()),
+            None => Self::Value(value.into_owned()),
+        }
+    }
+
+    /// As a part of the webhook's document.
+    pub fn part(self, document: &Arc<Json>) -> Part {
+        match self {
+            Self::At(names) => Part::of(document, &names),
+            Self::Value(value) => value.into(),
+        }
+    }
 }
 
 impl Case {
@@ -178,18 +205,18 @@ impl Facts {
     /// Evaluates all the facts.
     pub fn draft<'d>(&'d self, scope: &Scope<'d>) -> Result<Draft, Failure> {
         let text = |fact: &'d Option<Expr>| fact.as_ref().and_then(|expr| expr.text(scope));
-        let value = |fact: &'d Option<Expr>| {
-            let found = fact.as_ref().and_then(|expr| expr.eval(scope));
-            found.map_or(Json::Null, std::borrow::Cow::into_owned)
+        let find = |fact: &'d Option<Expr>| {
+            let found = fact.as_ref().and_then(|expr| expr.find(scope));
+            found.unwrap_or((Cow::Owned(Json::Null), None))
         };
         let r#type = required("type", self.r#type.as_ref(), scope)?;
         let last = r#type.rsplit('.').next().unwrap_or(&r#type);
         let action = text(&self.action).unwrap_or_else(|| last.to_owned());
-        let (before, after) = (value(&self.before), value(&self.after));
+        let (before, after) = (find(&self.before), find(&self.after));
         let way = Way::of(&action);
         let mut changes = Vec::new();
         for strategy in self.changes.iter().flatten() {
-            strategy.find(scope, &before, &after, way, &mut changes);
+            strategy.find(scope, &before.0, &after.0, way, &mut changes);
         }
         Ok(Draft {
             object: self.object.find(scope)?,
@@ -201,12 +228,12 @@ impl Facts {
                 .and_then(|expr| expr.eval(scope))
                 .and_then(|at| rfc3339(&at)),
             correlation_id: text(&self.correlation_id),
-            data: value(&self.data),
+            data: Told::of(find(&self.data)),
             r#type,
             action,
             changes,
-            before,
-            after,
+            before: Told::of(before),
+            after: Told::of(after),
         })
     }
 }

@@ -6,7 +6,7 @@ use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 
-use crate::model::Json;
+use crate::model::{Json, Names};
 
 /// A compiled path. It begins with `$` (the document) or `@` (the element at hand).
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct Path {
     pub relative: bool,
     query: JpQuery,
     /// The names, where the path is nothing but names.
-    chain: Option<Vec<Box<str>>>,
+    chain: Option<Names>,
 }
 
 impl Path {
@@ -37,6 +37,11 @@ impl Path {
     /// As written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The names, where the path is nothing but names.
+    pub fn names(&self) -> Option<&Names> {
+        self.chain.as_ref()
     }
 
     /// The first node it selects below `base`.
@@ -72,7 +77,7 @@ impl Path {
     }
 }
 
-fn chain(query: &JpQuery) -> Option<Vec<Box<str>>> {
+fn chain(query: &JpQuery) -> Option<Names> {
     query
         .segments
         .iter()

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, json};
 
 use super::{Format, Rendered, cloudevents, time};
-use crate::model::{Actor, Batch, Event, Json, Member, Object, ReceiptId, Timestamp};
+use crate::model::{Actor, Batch, Event, Json, Member, Object, Part, ReceiptId, Timestamp};
 
 /// The type of every batch.
 const TYPE: &str = "crossconnect.batch";
@@ -73,7 +73,7 @@ impl<'b> Digest<'b> {
     /// Why the body cannot be written as JSON.
     pub fn event(&self) -> Result<Event, String> {
         let data = serde_json::to_value(self).map_err(|error| error.to_string())?;
-        Ok(Event { data, ..self.head() })
+        Ok(Event { data: data.into(), ..self.head() })
     }
 
     /// The same without `data`.
@@ -92,9 +92,9 @@ impl<'b> Digest<'b> {
             received_at: self.at,
             correlation_id: self.common(|event| event.correlation_id.clone()),
             changes: Vec::new(),
-            before: Json::Null,
-            after: Json::Null,
-            data: Json::Null,
+            before: Part::default(),
+            after: Part::default(),
+            data: Part::default(),
             native: Json::Null.into(),
         }
     }

@@ -30,8 +30,8 @@ fn own_body(event: &Event) -> Json {
     facts::object([
         ("event_time", member("event_time")),
         ("operation", member("operation")),
-        ("object_before", event.before.clone()),
-        ("object_after", event.after.clone()),
+        ("object_before", Json::clone(&event.before)),
+        ("object_after", Json::clone(&event.after)),
         ("changes", member("changes")),
     ])
 }
@@ -105,7 +105,7 @@ fn foreign_body(event: &Event, kinds: &Kinds) -> Json {
 
 /// The data as fields.
 fn data(event: &Event) -> Fields {
-    match &event.data {
+    match &*event.data {
         Json::Null => Fields::new(),
         Json::Object(members) => members.clone(),
         other => Fields::from_iter([("data".to_owned(), other.clone())]),

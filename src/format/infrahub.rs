@@ -56,7 +56,7 @@ const OBJECTS: [(&str, [&[&str]; 3]); 8] = [
 pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
     let own = own_name(event);
     let (data, name) = match (own, &event.object) {
-        (Some(own), _) => (event.data.clone(), own.to_owned()),
+        (Some(own), _) => (Json::clone(&event.data), own.to_owned()),
         (None, Some(object)) => (node(event, object, kinds), format!("infrahub.node.{}", event.action)),
         (None, None) => (payload(event), nodeless(event)),
     };
@@ -220,6 +220,6 @@ fn nodeless(event: &Event) -> String {
 
 /// Data that is no object, as a member of one: Infrahub's always is.
 fn payload(event: &Event) -> Json {
-    let data = event.data.clone();
+    let data = Json::clone(&event.data);
     if data.is_object() { data } else { facts::object([("payload", data)]) }
 }

@@ -134,10 +134,10 @@ fn model(kind: &str) -> &str {
 /// The object as NetBox's REST API would give it. Its id, URL and name are always the event's.
 fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
     let Some(object) = event.object.as_ref().filter(|_| !own) else {
-        return if own || !event.data.is_null() { event.data.clone() } else { json!({}) };
+        return if own || !event.data.is_null() { Json::clone(&event.data) } else { json!({}) };
     };
     if NATIVES.contains(&event.system.as_str()) && event.data.is_object() {
-        return event.data.clone();
+        return Json::clone(&event.data);
     }
     let mut data = Fields::new();
     data.insert("id".to_owned(), facts::number_or_text(&object.id));
@@ -154,7 +154,7 @@ fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
 
 fn states(event: &Event, snapshots: Snapshots) -> Json {
     let [before, after] = if NATIVES.contains(&event.system.as_str()) {
-        [event.before.clone(), event.after.clone()]
+        [Json::clone(&event.before), Json::clone(&event.after)]
     } else {
         [snapshots.before, snapshots.after].map(|state| state.map_or(Json::Null, Json::Object))
     };

@@ -3,13 +3,16 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tower::{BoxError, Service};
 
 use super::verify::Verified;
@@ -27,17 +30,47 @@ pub struct Said(pub &'static str);
 /// hold up the others.
 const MIN_TURNS: usize = 8;
 
+/// Bodies up to this size may be processed where they were read.
+const SMALL: usize = 64 * 1024;
+/// What takes longer than this is too long for the threads that serve sockets.
+const LONG: Duration = Duration::from_millis(2);
+/// After something long, so many in a row have to be short.
+const SHORT_IN_A_ROW: u32 = 32;
+
 /// Reads, processes, stores and answers.
 #[derive(Debug, Clone)]
 pub struct Intake {
     shared: Shared,
     turns: Arc<Semaphore>,
+    pace: Arc<Pace>,
+}
+
+/// How long receipts took to process of late. Handing one to another thread and back costs more
+/// than most of them do themselves.
+#[derive(Debug, Default)]
+struct Pace {
+    short_in_a_row: AtomicU32,
+}
+
+impl Pace {
+    fn is_quick(&self) -> bool {
+        self.short_in_a_row.load(Ordering::Relaxed) >= SHORT_IN_A_ROW
+    }
+
+    fn note(&self, took: Duration) {
+        if took >= LONG {
+            self.short_in_a_row.store(0, Ordering::Relaxed);
+        } else if !self.is_quick() {
+            self.short_in_a_row.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Intake {
     pub fn new(shared: Shared) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Self { shared, turns: Arc::new(Semaphore::new((cores * 4).max(MIN_TURNS))) }
+        let turns = Arc::new(Semaphore::new((cores * 4).max(MIN_TURNS)));
+        Self { shared, turns, pace: Arc::default() }
     }
 }
 
@@ -51,36 +84,44 @@ impl Service<Verified> for Intake {
     }
 
     fn call(&mut self, verified: Verified) -> Self::Future {
-        let (shared, turns) = (self.shared.clone(), self.turns.clone());
-        Box::pin(async move { Ok(take_in(shared, verified, &turns).await?) })
+        let intake = self.clone();
+        Box::pin(async move { Ok(intake.take_in(verified).await?) })
     }
 }
 
-async fn take_in(
-    shared: Shared,
-    verified: Verified,
-    turns: &Semaphore,
-) -> Result<Response<Full<Bytes>>, Rejection> {
-    let now = shared.clock.now();
-    // Scripts may run for as long as their limit allows: not on the threads that serve sockets, and
-    // not on more threads than the cores can use, each of which would hold memory of its own.
-    let turn = turns.acquire().await;
-    let processed = tokio::task::spawn_blocking(move || process(verified, now)).await;
-    drop(turn);
-    let (receipt, outcome) = processed.map_err(|error| {
-        Rejection::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "an internal error; see the gateway's log",
-        )
-        .because(error.to_string())
-    })??;
-    let accepted = shared.store.accept(&receipt, &outcome).await.map_err(|error| {
-        tracing::warn!(source = &*receipt.source, %error, "a webhook could not be stored, its sender gets 503");
-        front::unavailable().because(error.to_string())
-    })?;
-    log(&receipt, &outcome, accepted);
-    Ok(answer(&receipt, &outcome, accepted))
+impl Intake {
+    async fn take_in(self, verified: Verified) -> Result<Response<Full<Bytes>>, Rejection> {
+        let (receipt, outcome) = self.processed(verified).await?;
+        let accepted = self.shared.store.accept(&receipt, &outcome).await.map_err(|error| {
+            tracing::warn!(source = &*receipt.source, %error, "a webhook could not be stored, its sender gets 503");
+            front::unavailable().because(error.to_string())
+        })?;
+        log(&receipt, &outcome, accepted);
+        Ok(answer(&receipt, &outcome, accepted))
+    }
+
+    async fn processed(&self, verified: Verified) -> Result<(Receipt, Outcome), Rejection> {
+        let now = self.shared.clock.now();
+        let (pace, is_small) = (self.pace.clone(), verified.body_len() <= SMALL);
+        let work = move || {
+            let began = Instant::now();
+            let processed = process(verified, now);
+            pace.note(began.elapsed());
+            processed
+        };
+        if is_small && self.pace.is_quick() {
+            return work();
+        }
+        // Scripts may run for as long as their limit allows: not on the threads that serve sockets, and
+        // not on more threads than the cores can use, each of which would hold memory of its own.
+        let turn = self.turns.acquire().await;
+        let processed = tokio::task::spawn_blocking(work).await;
+        drop(turn);
+        processed.map_err(|error| {
+            let detail = "an internal error; see the gateway's log";
+            Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).because(error.to_string())
+        })?
+    }
 }
 
 fn process(verified: Verified, now: crate::model::Timestamp) -> Result<(Receipt, Outcome), Rejection> {

@@ -23,6 +23,11 @@ pub struct Verified {
 }
 
 impl Verified {
+    /// In bytes.
+    pub fn body_len(&self) -> usize {
+        self.collected.body.len()
+    }
+
     pub fn into_parts(self) -> (Collected, Proof) {
         (self.collected, self.proof)
     }

@@ -30,10 +30,10 @@ fn event(id: &str) -> Arc<Event> {
         received_at: NOW,
         correlation_id: None,
         changes: Vec::new(),
-        before: Json::Null,
-        after: Json::Null,
+        before: Json::Null.into(),
+        after: Json::Null.into(),
         native: Arc::new(Json::Null),
-        data: json!({"id": 7, "host": "127.0.0.1"}),
+        data: json!({"id": 7, "host": "127.0.0.1"}).into(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventId, Json, Timestamp};
+use super::{EventId, Json, Part, Timestamp};
 
 /// The source of the gateway's own events; no configured one has this name.
 pub const OWN_SOURCE: &str = "crossconnect";
@@ -46,10 +46,13 @@ pub struct Event {
     pub correlation_id: Option<String>,
     pub changes: Vec<Change>,
     /// `null` where the sender does not tell.
-    pub before: Json,
-    pub after: Json,
+    #[serde(default)]
+    pub before: Part,
+    #[serde(default)]
+    pub after: Part,
     /// The sender's own representation of the object.
-    pub data: Json,
+    #[serde(default)]
+    pub data: Part,
     /// The whole body as received (redacted); scripts see it as `event.native`.
     #[serde(skip)]
     pub native: Arc<Json>,

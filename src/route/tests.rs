@@ -24,14 +24,14 @@ fn event() -> Event {
         received_at: now,
         correlation_id: Some("c".to_owned()),
         changes: vec![change("status"), change("custom_fields.rack.unit")],
-        before: Json::Null,
-        after: json!({"status": 2}),
+        before: Json::Null.into(),
+        after: json!({"status": 2}).into(),
         data: json!({
             "site": {"id": 1, "slug": "fra1"},
             "tags": [{"slug": "edge"}, {"slug": "core"}],
             "vid": 100,
             "note": null,
-        }),
+        }).into(),
         native: Arc::new(json!({"event": "updated"})),
     }
 }

@@ -57,10 +57,10 @@ pub(super) fn event() -> Event {
                 partial: false,
             },
         ],
-        before: Json::Null,
-        after: data.clone(),
+        before: Json::Null.into(),
+        after: data.clone().into(),
         native: Arc::new(json(r#"{"event":"updated","model":"device"}"#)),
-        data,
+        data: data.into(),
     }
 }
 

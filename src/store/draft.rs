@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::StoreError;
+use super::{StoreError, kept};
 use crate::model::{
     BatchId, Decision, Delivery, EventId, Failure, Gathered, Held, Outcome, Processed, Receipt, ReceiptId,
     RouteVerdict, Timestamp,
@@ -55,6 +55,17 @@ pub(super) struct OutcomeDraft {
     pub(super) held: Vec<HoldDraft>,
     /// A route waits for lookups.
     pub(super) deferred: bool,
+}
+
+/// What is written beside an outcome.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Beside<'a> {
+    /// The body of its receipt; deliveries of the same bytes refer to it.
+    Shared(&'a Bytes),
+    /// That body, to which deliveries cannot refer.
+    Body,
+    /// Nothing: the body there may be another one, as more of it may be redacted by now.
+    Nothing,
 }
 
 /// A row of `events`.
@@ -185,8 +196,11 @@ impl ReceiptDraft {
 }
 
 impl OutcomeDraft {
-    /// `body` is the receipt's, where it is at hand: deliveries with the same bytes refer to it.
-    pub(super) fn new(outcome: &Outcome, body: Option<&Bytes>, now: Timestamp) -> Result<Self, StoreError> {
+    pub(super) fn new(outcome: &Outcome, beside: Beside<'_>, now: Timestamp) -> Result<Self, StoreError> {
+        let body = match beside {
+            Beside::Shared(body) => Some(body),
+            Beside::Body | Beside::Nothing => None,
+        };
         let places = Places::new(outcome);
         let mut events: Vec<_> = outcome.events.iter().map(event).collect();
         let mut deliveries = Vec::with_capacity(outcome.deliveries.len());
@@ -201,7 +215,7 @@ impl OutcomeDraft {
         Ok(Self {
             revision: outcome.revision.clone(),
             failure: outcome.failure.as_ref().map(json).transpose()?,
-            json: json(&outcome.events)?,
+            json: kept::text(&outcome.events, !matches!(beside, Beside::Nothing))?,
             status: if failure.is_some() { "failed" } else { "processed" },
             reason: failure.map(reason),
             gathered: gathered(outcome, &places, &mut events, now)?,

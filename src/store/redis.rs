@@ -37,7 +37,7 @@ use self::answer::{array, instant, items, maybe, text};
 use self::desk::{Ask, Desk, Nothing};
 use self::form::{Blobs, LeaseForm, OutcomeForm, ReceiptForm, SettleForm, add_receipt};
 use self::part::Parts;
-use super::draft::{OutcomeDraft, ReceiptDraft, micros};
+use super::draft::{Beside, OutcomeDraft, ReceiptDraft, micros};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
     Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Past, Paused, ReceiptFilter,
@@ -175,7 +175,7 @@ impl Redis {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let draft = OutcomeDraft::new(outcome, None, now)?;
+        let draft = OutcomeDraft::new(outcome, Beside::Nothing, now)?;
         let mut blobs = Blobs::new(self.compress_above);
         let outcome = OutcomeForm::new(&draft, self.desk.parts, &mut blobs)?;
         let numbers = outcome.numbers();
@@ -193,7 +193,7 @@ impl Store for Redis {
             return Err(StoreError::Unavailable(full));
         }
         let (draft, now) = (ReceiptDraft::new(receipt)?, receipt.received_at);
-        let outcome = OutcomeDraft::new(outcome, None, now)?;
+        let outcome = OutcomeDraft::new(outcome, Beside::Body, now)?;
         let mut blobs = Blobs::new(self.compress_above);
         add_receipt(&draft, &mut blobs)?;
         let outcome = OutcomeForm::new(&outcome, self.desk.parts, &mut blobs)?;

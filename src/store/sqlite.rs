@@ -56,7 +56,7 @@ use self::seal::SealDraft;
 use self::settle::{LeaseKey, SettleDraft};
 use self::writer::{Job, Work, Writer};
 use super::bells::Bells;
-use super::draft::{OutcomeDraft, ReceiptDraft, micros};
+use super::draft::{Beside, OutcomeDraft, ReceiptDraft, micros};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
     Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Past, ReceiptFilter,
@@ -205,7 +205,7 @@ impl Drop for Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
-        let outcome = OutcomeDraft::new(outcome, Some(&receipt.body), receipt.received_at)?;
+        let outcome = OutcomeDraft::new(outcome, Beside::Shared(&receipt.body), receipt.received_at)?;
         let receipt = ReceiptDraft::new(receipt)?;
         self.write(move |desk| accept::accept(desk, &receipt, &outcome)).await
     }
@@ -240,7 +240,7 @@ impl Store for Sqlite {
 
     async fn replay(&self, receipt: ReceiptId, seen: u32, outcome: &Outcome) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let outcome = OutcomeDraft::new(outcome, None, now)?;
+        let outcome = OutcomeDraft::new(outcome, Beside::Nothing, now)?;
         self.write(move |desk| replay::replay(desk, receipt, seen, &outcome, micros(now))).await
     }
 
@@ -369,7 +369,7 @@ impl Store for Sqlite {
         again: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let outcome = OutcomeDraft::new(outcome, None, now)?;
+        let outcome = OutcomeDraft::new(outcome, Beside::Nothing, now)?;
         let by = Resolving::new(leased, micros(again), micros(now));
         self.write(move |desk| replay::resolve(desk, &by, &outcome)).await
     }

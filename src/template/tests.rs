@@ -40,10 +40,10 @@ pub(super) fn event_of(data: &str) -> Event {
         received_at: Timestamp::UNIX_EPOCH,
         correlation_id: None,
         changes: Vec::new(),
-        before: Json::Null,
-        after: Json::Null,
+        before: Json::Null.into(),
+        after: Json::Null.into(),
         native: Arc::new(serde_json::json!({"data": data})),
-        data,
+        data: data.into(),
     }
 }
 

@@ -196,9 +196,9 @@ fn event(body: &Value) -> Event {
         received_at: Timestamp::UNIX_EPOCH,
         correlation_id: None,
         changes: Vec::new(),
-        before: Value::Null,
-        after: Value::Null,
-        data: body["data"].clone(),
+        before: Value::Null.into(),
+        after: Value::Null.into(),
+        data: body["data"].clone().into(),
         native: std::sync::Arc::new(body.clone()),
     }
 }

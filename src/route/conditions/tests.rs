@@ -34,9 +34,9 @@ fn event(data: Json) -> Event {
         received_at: now,
         correlation_id: None,
         changes: Vec::new(),
-        before: Json::Null,
-        after: Json::Null,
-        data,
+        before: Json::Null.into(),
+        after: Json::Null.into(),
+        data: data.into(),
         native: Arc::new(Json::Null),
     }
 }
@@ -44,7 +44,7 @@ fn event(data: Json) -> Event {
 /// An event of NetBox with these snapshots; `null` is none.
 fn with_states(before: Json, after: Json) -> Event {
     let native = json!({ "snapshots": { "prechange": before, "postchange": after } });
-    Event { before, after, native: Arc::new(native), ..event(json!({ "id": 1 })) }
+    Event { before: before.into(), after: after.into(), native: Arc::new(native), ..event(json!({ "id": 1 })) }
 }
 
 fn change(field: &str, from: Json, to: Json) -> Change {

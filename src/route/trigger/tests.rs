@@ -446,7 +446,7 @@ proptest! {
             "account.logged_in", "proposed_change.merged", "schema.updated", "what.ever", "custom", "", "."]),
         text in texts(),
     ) {
-        let event = Event { r#type: format!("infrahub.{family}"), data, ..device() };
+        let event = Event { r#type: format!("infrahub.{family}"), data: data.into(), ..device() };
         let (plain, negated) = (Expected::new(text.trim_start_matches('!')), Expected::new(&format!("!{}", text.trim_start_matches('!'))));
         let facts = Facts::of(&event, None);
         let roles = known::ROLES.map(|(role, _)| role);

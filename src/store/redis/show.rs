@@ -10,9 +10,9 @@ use super::answer::{Row, array, bytes, damaged, items, read, text};
 use super::desk::{Ask, Nothing};
 use super::pack::{unpack, unpack_json};
 use super::{Id, Redis, became, leased, lines};
-use crate::model::{Delivery, DeliveryId, Failure, Held, Outcome, Processed, Receipt, ReceiptId};
+use crate::model::{Delivery, DeliveryId, Failure, Held, Outcome, Receipt, ReceiptId};
 use crate::store::draft::from_json;
-use crate::store::{Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting};
+use crate::store::{Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting, kept};
 
 /// How many deliveries one run of the script reads whole at most: with their bodies.
 const CONTENTS: usize = 100;
@@ -72,10 +72,11 @@ impl Redis {
         let [row, content, body, outcome, known, held] = array(answer)?;
         let row = Row::new(row)?;
         let outcome: OutcomeContent = unpack_json(&bytes(outcome)?)?;
-        let mut events: Vec<Processed> = from_json(&outcome.events)?;
+        let receipt = receipt(id, &row, content, body)?;
+        let mut events = kept::read(&outcome.events, &receipt.body)?;
         became::tell(&self.desk, part, id, &mut events, self.clock.now()).await?;
         let stored = StoredReceipt {
-            receipt: receipt(id, &row, content, body)?,
+            receipt,
             outcome: Outcome {
                 revision: outcome.revision,
                 failure: outcome.failure.as_deref().map(from_json::<Failure>).transpose()?,

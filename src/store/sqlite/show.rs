@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::super::kept;
 use super::batch;
 use super::row::{
     RawDelivery, at, damaged, delivery_summary, from_json, get, id, json, parse_id, status, unavailable,
 };
-use crate::model::{Attempt, Delivery, DeliveryId, Held, Outcome, Processed, Receipt, ReceiptId};
+use crate::model::{Attempt, Delivery, DeliveryId, Held, Outcome, Receipt, ReceiptId};
 use crate::store::{LeasedReceipt, Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting};
 
 /// The deliveries of receipt `?1`: its own, and those of the batches that its events left in.
@@ -31,10 +32,11 @@ pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredRece
     let row = rows.next().map_err(unavailable)?;
     let row = row.ok_or_else(|| StoreError::NotFound(format!("receipt {wanted}")))?;
     let seq = get(row, "seq")?;
-    let mut events: Vec<Processed> = json(row, "outcome")?;
+    let receipt = read_receipt(row)?;
+    let mut events = kept::read(&get::<String>(row, "outcome")?, &receipt.body)?;
     batch::tell(conn, &mut events)?;
     Ok(StoredReceipt {
-        receipt: read_receipt(row)?,
+        receipt,
         outcome: Outcome {
             revision: get(row, "revision")?,
             failure: maybe_json(row, "failure")?,

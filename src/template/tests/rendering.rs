@@ -8,7 +8,7 @@ fn numbers_come_out_as_they_came_in_and_can_be_reckoned_with() {
     let data = r#"{"a": 1.0, "b": 1.50, "c": 12345678901234567890, "d": 123456789012345678901234567890123456789012345,
         "e": 1E5, "f": -0.0, "list": [1.50, 2, 3.25], "deep": {"x": [1.10]}}"#;
     let document = crate::json::parse(data.as_bytes(), crate::json::NonFinite::Refuse).unwrap().value;
-    let event = Event { data: document, ..event() };
+    let event = Event { data: document.into(), ..event() };
     let render = |template: &str| {
         let templates = compiled(None, None, Some(template));
         templates.body(&scene(&templates, event.clone())).unwrap().unwrap()
@@ -169,7 +169,7 @@ fn a_batch_has_a_name_of_its_own_and_an_event_has_none() {
         None,
         Some("{{ batch.key if batch else 'one' }} {{ e.id }} {{ (e | tojson | from_json).id == e.id }}"),
     );
-    let event = Arc::new(Event { data: serde_json::json!({"key": "05c7"}), ..event() });
+    let event = Arc::new(Event { data: serde_json::json!({"key": "05c7"}).into(), ..event() });
     let (kinds, delivery) = (Kinds::default(), DeliveryId::new(Timestamp::UNIX_EPOCH));
     let body = |scene: &Scene| templates.body(scene).unwrap().unwrap();
     let batch = crate::model::BatchId::new(Timestamp::UNIX_EPOCH);

@@ -212,9 +212,9 @@ fn event(receipt: &Receipt, index: usize) -> Event {
             to: number("12345678901234567890123"),
             partial: false,
         }],
-        before: Json::Null,
-        after: json!({ "z": 1, "a": { "b": [1, null] } }),
-        data: json!({ "id": index }),
+        before: Json::Null.into(),
+        after: json!({ "z": 1, "a": { "b": [1, null] } }).into(),
+        data: json!({ "id": index }).into(),
         native: Arc::default(),
     }
 }

@@ -61,8 +61,8 @@ fn named_fields_are_fields_of_the_states() {
             {"name": "hostname", "value": hostname}, {"name": "rack", "value": null}] })
     };
     let event = Event {
-        before: object("a"),
-        after: object("b"),
+        before: object("a").into(),
+        after: object("b").into(),
         system: "datagerry".to_owned(),
         ..event(object("b"))
     };

@@ -120,7 +120,7 @@ proptest::proptest! {
     ) {
         let key = attr.rsplit('.').next().unwrap_or_default().to_owned();
         let data = json!({ &key: data, "a": {"b": data}, "b": [before.clone()] });
-        let event = Event { data, before: json!({ &key: before, "a": 1 }), after, ..event(Json::Null) };
+        let event = Event { data: data.into(), before: json!({ &key: before, "a": 1 }).into(), after: after.into(), ..event(Json::Null) };
         for (op, _) in operator::Op::ALL {
             for rule in [
                 json!({ "attr": attr, "op": op, "value": value, "negate": true }),

@@ -131,7 +131,7 @@ fn states_are_read_beside_the_data_and_hold_bare_values() {
             ("{ attr: id, value: 1 }", 'T'),
         ],
     );
-    let own = Event { data: json!({ "snapshots": {"prechange": {"status": "own"}} }), ..updated() };
+    let own = Event { data: json!({ "snapshots": {"prechange": {"status": "own"}} }).into(), ..updated() };
     assert_eq!(verdict(&own, "{ attr: snapshots.prechange.status, value: planned }"), 'T');
     let (_, actual) = refusal(&updated(), "{ attr: snapshots.prechange.status.value, value: planned }");
     let wanted = "`snapshots.prechange.status` is a text and has no `value` (snapshots hold bare values: leave `.value` out)";
@@ -167,7 +167,7 @@ fn two_absent_states_are_null_and_no_snapshots_are_a_mistake() {
 
 #[test]
 fn states_are_there_though_the_data_is_not() {
-    let event = Event { data: json!({}), ..with_states(json!({"status": "planned"}), Json::Null) };
+    let event = Event { data: json!({}).into(), ..with_states(json!({"status": "planned"}), Json::Null) };
     table(
         &event,
         &[
@@ -182,7 +182,7 @@ fn states_are_there_though_the_data_is_not() {
 #[test]
 fn netbox_s_examples_of_transitions() {
     let to = |before: Json, status: &str| Event {
-        data: json!({ "status": {"value": status} }),
+        data: json!({ "status": {"value": status} }).into(),
         ..with_states(before, json!({ "status": status }))
     };
     let activated =
