@@ -21,6 +21,7 @@ mod tests;
 mod value;
 mod verdict;
 mod view;
+mod written;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -108,7 +109,8 @@ pub struct Message {
 /// A map or array leaves as JSON, a string as text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
-    Json(Json),
+    /// As text.
+    Json(String),
     Text(String),
 }
 

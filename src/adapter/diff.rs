@@ -76,12 +76,11 @@ impl Diff {
         };
         let mut walk = Walk { diff: self, way, out: Vec::new() };
         for key in keys(before, after) {
-            if self.ignored(key, before, after)
-                || !(self.only.is_empty() || self.only.iter().any(|o| o == key))
-            {
+            let (from, to) = (self.member(before, key), self.member(after, key));
+            // Asked first, as it is so for most members.
+            if same(from, to) || self.ignored(key, before, after) || !self.is_wanted(key) {
                 continue;
             }
-            let (from, to) = (self.member(before, key), self.member(after, key));
             if self.named.iter().any(|name| name == key) {
                 self.named_values(from, to, &mut walk);
             } else {
@@ -97,6 +96,10 @@ impl Diff {
             return &Json::Null;
         }
         value
+    }
+
+    fn is_wanted(&self, key: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == key)
     }
 
     fn ignored(&self, key: &str, before: &Json, after: &Json) -> bool {

@@ -120,7 +120,12 @@ fn timeless(event: &Event) -> Event {
 /// What has to be the same in every dialect.
 pub(super) fn essence(event: &Event) -> Event {
     let (nothing, system) = (Json::Null, String::new());
-    let states = Event { before: nothing.clone().into(), after: nothing.clone().into(), data: nothing.into(), ..timeless(event) };
+    let states = Event {
+        before: nothing.clone().into(),
+        after: nothing.clone().into(),
+        data: nothing.into(),
+        ..timeless(event)
+    };
     Event { source: system.clone(), system, ..states }
 }
 

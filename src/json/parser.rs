@@ -38,6 +38,9 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
+/// Room for what most objects of CMDBs have, so that few grow step by step.
+const USUAL_MEMBERS: usize = 8;
+
 /// How much of a key an error shows.
 const SHOWN_KEY: usize = 80;
 
@@ -93,7 +96,7 @@ impl<'a> Parser<'a> {
 
     fn object(&mut self, depth: usize) -> Result<Json, Fault> {
         self.enter(depth)?;
-        let mut map = Map::new();
+        let mut map = Map::with_capacity(USUAL_MEMBERS);
         self.skip_white();
         if self.eat(b'}') {
             return Ok(Json::Object(map));

@@ -116,8 +116,9 @@ impl Run<'_> {
     /// What the script said, to the destinations it meant.
     pub fn worded(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, Failure> {
         let mut made = Vec::with_capacity(messages.len() * self.route.to.len());
-        for message in messages {
-            let (usual_type, body) = self.body(&message)?;
+        for mut message in messages {
+            let (usual_type, body) =
+                Self::body(std::mem::replace(&mut message.body, Body::Text(String::new())));
             for outlet in self.addressed(&message)? {
                 made.push(self.delivery(outlet, message.key.as_deref(), |_| {
                     Ok(Content {
@@ -132,14 +133,10 @@ impl Run<'_> {
         Ok(made)
     }
 
-    fn body(&self, message: &Message) -> Result<(&'static str, Bytes), Failure> {
-        match &message.body {
-            Body::Text(text) => Ok(("text/plain; charset=utf-8", Bytes::from(text.clone()))),
-            Body::Json(value) => {
-                let bytes =
-                    serde_json::to_vec(value).map_err(|error| self.script_failure(error.to_string()))?;
-                Ok(("application/json", Bytes::from(bytes)))
-            }
+    fn body(body: Body) -> (&'static str, Bytes) {
+        match body {
+            Body::Text(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
+            Body::Json(text) => ("application/json", Bytes::from(text)),
         }
     }
 

@@ -31,7 +31,8 @@ fn event() -> Event {
             "tags": [{"slug": "edge"}, {"slug": "core"}],
             "vid": 100,
             "note": null,
-        }).into(),
+        })
+        .into(),
         native: Arc::new(json!({"event": "updated"})),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine, EvalAltResult};
 
-use super::value::{self, Trail, exported, refuse};
-use super::{Body, Message, guard};
+use super::value::{self, refuse};
+use super::{Body, Message, guard, written};
 use crate::header::is_reserved;
 
 /// How long `.to`, `.key`, `.type` and the value of a header may be.
@@ -83,15 +83,14 @@ fn body_of(body: &Dynamic) -> Result<Body, Box<EvalAltResult>> {
         return Ok(Body::Text(text.to_string()));
     }
     if body.is_map() || body.is_array() || value::node_of(body).is_some() {
-        return exported(body, &Trail::Root("body"), 0).map(Body::Json);
+        return written::text(body, "body").map(Body::Json);
     }
     Err(refuse(format!("a body must be a map, an array or a text, this is {}", value::described(body))))
 }
 
 fn weight(body: &Body) -> usize {
     match body {
-        Body::Json(value) => value::json_weight(value),
-        Body::Text(text) => text.len(),
+        Body::Json(text) | Body::Text(text) => text.len(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::view::{List, Record};
 use crate::model::Json;
 
 /// What a node costs beside its text, in bytes.
-const NODE: usize = 64;
+pub(super) const NODE: usize = 64;
 
 /// An error at the place of the call.
 pub(super) fn refuse(message: impl Into<String>) -> Box<EvalAltResult> {
@@ -155,7 +155,7 @@ fn plain(value: &Dynamic, trail: &Trail<'_>) -> Result<Option<Json>, Box<EvalAlt
     }
 }
 
-fn unfit(value: &Dynamic) -> String {
+pub(super) fn unfit(value: &Dynamic) -> String {
     if value.read_lock::<Draft>().is_some() {
         "is a message inside a body; return messages on their own or in an array".to_owned()
     } else if value.is_blob() {

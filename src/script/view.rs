@@ -6,7 +6,8 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, INT, ImmutableString, M
 
 use super::guard;
 use super::node::{Node, Seen};
-use super::value::{Trail, copied, document, exported, node_of, refuse, shown};
+use super::value::{copied, document, node_of, refuse, shown};
+use super::written;
 use crate::model::Json;
 
 /// A map; `type_of` calls it `map`, as rhai's own.
@@ -162,14 +163,12 @@ fn shared<V: Clone + Send + Sync + 'static>(engine: &mut Engine, node: fn(&V) ->
 
 /// A document as JSON text.
 fn text(node: &Node) -> Result<String, Box<EvalAltResult>> {
-    let seen = node.seen();
-    guard::charge(super::value::weight(&seen))?;
-    Ok(seen.to_json().to_string())
+    written::text_of(&node.seen())
 }
 
 fn documents(engine: &mut Engine) {
     engine.register_fn("to_json", |value: Dynamic| -> Result<String, Box<EvalAltResult>> {
-        Ok(exported(&value, &Trail::Root("the value"), 0)?.to_string())
+        written::text(&value, "the value")
     });
     engine.register_fn("parse_json", |text: &str| -> Given {
         guard::in_time()?;

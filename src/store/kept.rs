@@ -141,3 +141,61 @@ impl Found {
         Processed { event, routes, lookups }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const BODY: &str = r#"{"data":{"n":1.50},"snapshots":{"prechange":{"a":[1]},"postchange":null}}"#;
+
+    /// One whose documents are these names in the body, or, without any, a value of its own.
+    fn processed(native: &Arc<Json>, names: [&[&str]; 3]) -> Processed {
+        let [before, after, data] = names.map(|names| match names {
+            [] => json!({"own": true}).into(),
+            names => Part::of(native, &names.iter().map(|name| Box::from(*name)).collect()),
+        });
+        let event: Event = serde_json::from_value(json!({
+            "id": "evt_0197c2a0d4b07a3e8f21a1b2c3d4e5f6", "type": "netbox.object.updated", "action": "updated",
+            "source": "nb", "system": "netbox", "object": null, "branch": "main",
+            "actor": {"id": null, "name": "ann"}, "occurred_at": null, "received_at": "2026-11-22T05:30:00Z",
+            "correlation_id": "c", "changes": [{"field": "a", "from": 1, "to": [2.0]}],
+        }))
+        .unwrap();
+        let event = Event { before, after, data, native: native.clone(), ..event };
+        Processed { event, routes: Vec::new(), lookups: Vec::new() }
+    }
+
+    #[test]
+    fn what_the_body_holds_is_kept_by_its_place_and_read_from_there() {
+        let native = Arc::new(document::parse(BODY.as_bytes(), NonFinite::Refuse).unwrap().value);
+        let before: &[&str] = &["snapshots", "prechange"];
+        let names = [before, &["snapshots", "gone"], &["data"]];
+        let events = [processed(&native, names), processed(&native, [before, &[], &[]])];
+        let text = text(&events, true).unwrap();
+        assert!(!text.contains("1.50") && text.contains(r#""data":["data"]"#), "{text}");
+        let read = read(&text, &Bytes::from_static(BODY.as_bytes())).unwrap();
+        for (read, event) in read.iter().zip(&events) {
+            let same = Event { native: read.event.native.clone(), ..event.event.clone() };
+            assert_eq!(read.event, same);
+        }
+        assert_eq!(read[0].event.data.to_string(), r#"{"n":1.50}"#);
+    }
+
+    #[test]
+    fn without_the_body_beside_it_everything_is_kept_by_value() {
+        let native = Arc::new(json!({"data": {"n": 1}}));
+        let all = [processed(&native, [&["data"], &["data"], &["data"]])];
+        let text = text(&all, false).unwrap();
+        assert_eq!(text, serde_json::to_string(&all).unwrap());
+        assert_eq!(read(&text, &Bytes::new()).unwrap()[0].event.data, json!({"n": 1}));
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_read_any_more_is_damage_and_no_panic() {
+        let native = Arc::new(json!({"data": {"n": 1}}));
+        let text = text(&[processed(&native, [&["data"], &[], &[]])], true).unwrap();
+        let why = read(&text, &Bytes::from_static(b"{")).unwrap_err();
+        assert!(matches!(why, StoreError::Unavailable(_)), "{why}");
+    }
+}

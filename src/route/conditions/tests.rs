@@ -44,7 +44,12 @@ fn event(data: Json) -> Event {
 /// An event of NetBox with these snapshots; `null` is none.
 fn with_states(before: Json, after: Json) -> Event {
     let native = json!({ "snapshots": { "prechange": before, "postchange": after } });
-    Event { before: before.into(), after: after.into(), native: Arc::new(native), ..event(json!({ "id": 1 })) }
+    Event {
+        before: before.into(),
+        after: after.into(),
+        native: Arc::new(native),
+        ..event(json!({ "id": 1 }))
+    }
 }
 
 fn change(field: &str, from: Json, to: Json) -> Change {

@@ -410,7 +410,8 @@ fn no_resource_has_a_label_twice() {
 fn an_infrahub_event_that_another_system_relays_is_told_by_its_facts() {
     let mut relayed = node();
     relayed.system = "netbox".to_owned();
-    relayed.data = json!({"kind": "a field", "node_id": "x", "action": "x", "changelog": {"attributes": {}}}).into();
+    relayed.data =
+        json!({"kind": "a field", "node_id": "x", "action": "x", "changelog": {"attributes": {}}}).into();
     let resource = resource(&relayed);
     assert_eq!(
         [&resource["infrahub.node.kind"], &resource["infrahub.node.id"], &resource["infrahub.node.action"]],

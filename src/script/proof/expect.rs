@@ -163,7 +163,7 @@ impl ExpectedMessage {
             failures.extend(difference("body", &pretty_or_text(body), &shown(&given.body)));
         }
         if let (Some(part), Body::Json(body)) = (&self.contains, &given.body) {
-            failures.extend(difference("body", &pretty(part), &pretty(&cut(body, part))));
+            failures.extend(difference("body", &pretty(part), &pretty(&cut(&parsed(body), part))));
         } else if let (Some(Json::String(part)), Body::Text(text)) = (&self.contains, &given.body)
             && !text.contains(part.as_str())
         {
@@ -193,9 +193,14 @@ fn cut(body: &Json, part: &Json) -> Json {
 
 fn shown(body: &Body) -> String {
     match body {
-        Body::Json(value) => pretty(value),
+        Body::Json(text) => pretty(&parsed(text)),
         Body::Text(text) => text.clone(),
     }
+}
+
+/// A body that a script made.
+fn parsed(text: &str) -> Json {
+    serde_json::from_str(text).unwrap_or_default()
 }
 
 fn pretty_or_text(body: &Json) -> String {

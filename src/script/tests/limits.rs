@@ -63,8 +63,10 @@ fn all_values_together_are_bounded_too() {
     let script = compile_in(folder(&deep, &[]).path(), &limits).unwrap();
     let message = script.run(&event(), now()).unwrap_err().message;
     assert!(message.contains("limit of 16 MiB") || message.contains("bytes of text"), "{message}");
-    let copies =
-        limited(&limits, "let a = []; loop { a.push(message(event)); if a.len() > 9000 { return a; } }");
+    let copies = limited(
+        &limits,
+        "let a = []; loop { a.push(message([event, event, event, event, event, event, event, event])); if a.len() > 9000 { return a; } }",
+    );
     assert!(copies.contains("limit of 16 MiB"), "{copies}");
 }
 

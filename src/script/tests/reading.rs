@@ -60,9 +60,9 @@ fn numbers_are_whole_if_they_fit_else_floats_else_texts() {
 #[test]
 fn a_part_of_the_event_leaves_as_it_came() {
     let Body::Json(body) = message("#{ site: event.data.site, raw: event.data }").body else { panic!() };
-    assert_eq!(body["raw"].to_string(), event().data.to_string());
+    assert_eq!(json(&body)["raw"].to_string(), event().data.to_string());
     let Body::Json(whole) = message("event").body else { panic!() };
-    assert_eq!(whole.to_string(), serde_json::to_value(event()).unwrap().to_string());
+    assert_eq!(whole, serde_json::to_string(&event()).unwrap());
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_message_says_where_to_as_what_and_with_which_headers() {
         "message(#{ a: 1 }).header(\"X-Site\", event.data.site.slug).header(\"x-n\", 3).header(\"X-N\", 4)
             .to(\"awx\").key(\"lane\").type(\"application/x-yaml\")",
     );
-    assert_eq!(message.body, Body::Json(json(r#"{"a":1}"#)));
+    assert_eq!(message.body, Body::Json(r#"{"a":1}"#.to_owned()));
     let headers = [("X-Site", "fra1"), ("X-N", "4")].map(|(k, v)| (k.to_owned(), v.to_owned()));
     assert_eq!(message.headers, headers);
     assert_eq!(message.to.as_deref(), Some("awx"));
@@ -149,7 +149,7 @@ fn a_message_says_where_to_as_what_and_with_which_headers() {
 fn an_array_of_messages_is_several_deliveries_and_one_of_values_is_one_body() {
     let several = run("fn transform(event) { event.changes.map(|c| message(#{ f: c.field })) }");
     assert!(matches!(several, Ok(Verdict::Messages(messages)) if messages.len() == 2));
-    assert_eq!(message("[1, \"a\", ()]").body, Body::Json(json(r#"[1,"a",null]"#)));
+    assert_eq!(message("[1, \"a\", ()]").body, Body::Json(r#"[1,"a",null]"#.to_owned()));
     assert_eq!(message("\"text\"").body, Body::Text("text".to_owned()));
     assert_eq!(run("fn transform(event) { [] }"), Ok(Verdict::Messages(Vec::new())));
     assert_eq!(run("fn transform(event) { }"), Ok(Verdict::Dropped(None)));

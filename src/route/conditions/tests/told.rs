@@ -8,7 +8,8 @@ fn told(event: &Event, conditions: &str, wanted: &str, actual: &str) {
 
 fn device() -> Event {
     Event {
-        data: json!({ "status": {"value": "planned"}, "vid": 100, "tags": [{"slug": "edge"}], "asn": 1.50 }).into(),
+        data: json!({ "status": {"value": "planned"}, "vid": 100, "tags": [{"slug": "edge"}], "asn": 1.50 })
+            .into(),
         ..with_states(json!({"status": "planned", "old": 1}), json!({"status": "active", "name": "a"}))
     }
 }
