@@ -14,8 +14,8 @@ mod sieve;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ring::digest::{SHA256, digest};
 use serde_json::Map;
-use sha2::{Digest, Sha256};
 
 use crate::adapter::Reading;
 use crate::json::JsonError;
@@ -56,7 +56,7 @@ pub fn receive(source: &Source, incoming: Incoming) -> Result<(Receipt, Json), J
         received_at,
         request,
         body: reading.body,
-        body_sha256: hex::encode(Sha256::digest(&body)),
+        body_sha256: hex::encode(digest(&SHA256, &body)),
         dedupe: None,
         proof,
         notes: reading.notes,

@@ -8,9 +8,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
+use ring::hmac;
 use subtle::ConstantTimeEq;
 
 use super::recipe::{Algorithm, Message, Recipe};
@@ -172,17 +170,15 @@ impl Hash {
     }
 
     pub(super) fn hmac<'a>(self, key: &[u8], pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-        match self {
-            Self::Sha1 => code::<Hmac<Sha1>>(key, pieces),
-            Self::Sha256 => code::<Hmac<Sha256>>(key, pieces),
-            Self::Sha384 => code::<Hmac<Sha384>>(key, pieces),
-            Self::Sha512 => code::<Hmac<Sha512>>(key, pieces),
-        }
+        let algorithm = match self {
+            Self::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            Self::Sha256 => hmac::HMAC_SHA256,
+            Self::Sha384 => hmac::HMAC_SHA384,
+            Self::Sha512 => hmac::HMAC_SHA512,
+        };
+        // Twice as fast as `sha2` on processors without instructions for SHA.
+        let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key));
+        pieces.for_each(|piece| context.update(piece));
+        context.sign().as_ref().to_vec()
     }
-}
-
-fn code<'a, M: Mac + KeyInit>(key: &[u8], pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut mac = <M as KeyInit>::new_from_slice(key).expect("HMAC takes keys of every length");
-    pieces.for_each(|piece| mac.update(piece));
-    mac.finalize().into_bytes().to_vec()
 }
