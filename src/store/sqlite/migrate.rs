@@ -52,6 +52,7 @@ pub(super) mod tests {
     /// How the newest schema would answer a statement.
     pub(in super::super) fn plan(sql: &str) -> String {
         let mut conn = Connection::open_in_memory().unwrap();
+        super::super::open::stabilise(&conn).unwrap();
         migrate(&mut conn, 0, STEPS).unwrap();
         let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let mut rows = explain.raw_query();

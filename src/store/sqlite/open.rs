@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrate::{Identity, STEPS, identify, migrate};
@@ -134,17 +135,26 @@ fn connect(file: &Path, mode: OpenFlags, busy_timeout: Duration) -> Result<Conne
         let conn = Connection::open_with_flags(file, flags)?;
         conn.set_prepared_statement_cache_capacity(128);
         conn.busy_timeout(busy_timeout)?;
+        stabilise(&conn)?;
         Ok(conn)
     };
     setup().map_err(|cause| refused(file, cause))
 }
 
-/// `FULL`, because in this mode anything less may lose a commit when the power fails.
+/// Plans follow from the text of a statement alone. Otherwise some are made anew on every run, in the
+/// hope that a value that is bound allows a partial index.
+pub(super) fn stabilise(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
+/// `FULL`, because in this mode anything less may lose a commit when the power fails. The cache is small,
+/// because commits look through all of it; what a batch changes may outgrow it.
 fn prepare(conn: &Connection, file: &Path, max_bytes: Option<u64>) -> Result<(), OpenError> {
     let setup = || {
         let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         conn.execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;
+            "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
+             PRAGMA cache_spill = 8000;
              PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;
              PRAGMA trusted_schema = OFF;",
         )?;
