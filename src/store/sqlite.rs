@@ -8,6 +8,8 @@ mod adopt;
 mod batch;
 mod claim;
 mod condition;
+#[cfg(test)]
+mod cost;
 mod defer;
 mod deliver;
 mod desk;
@@ -27,6 +29,7 @@ mod operate;
 mod outcome;
 mod purge;
 mod reader;
+mod recent;
 mod replay;
 mod row;
 mod seal;
@@ -205,9 +208,10 @@ impl Drop for Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn accept(&self, receipt: &Receipt, outcome: &Outcome) -> Result<Accepted, StoreError> {
+        let deliveries = recent::of(receipt, outcome)?;
         let outcome = OutcomeDraft::new(outcome, Beside::Shared(&receipt.body), receipt.received_at)?;
         let receipt = ReceiptDraft::new(receipt)?;
-        self.write(move |desk| accept::accept(desk, &receipt, &outcome)).await
+        self.write(move |desk| accept::accept(desk, &receipt, &outcome, &deliveries)).await
     }
 
     fn bell(&self, destination: &str) -> Arc<Notify> {

@@ -1,6 +1,8 @@
 //! The durable hand-over: a receipt with its outcome, unless it is a repetition.
 
-use rusqlite::{OptionalExtension, params};
+use std::sync::Arc;
+
+use rusqlite::params;
 
 use super::super::draft::{OutcomeDraft, ReceiptDraft};
 use super::defer::{self, Deferral};
@@ -8,22 +10,34 @@ use super::desk::{Desk, Fault};
 use super::notice;
 use super::outcome;
 use super::row::parse_id;
+use crate::model::Delivery;
 use crate::store::Accepted;
 
-/// Writes a receipt with its outcome, unless its key is remembered.
+/// Writes nothing where the key `?2` of source `?1` is remembered at `?5`.
+pub(super) const REMEMBER: &str =
+    "INSERT INTO dedupe (source, key, receipt, expires_at) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (source, key) DO UPDATE
+     SET receipt = excluded.receipt, expires_at = excluded.expires_at WHERE expires_at <= ?5";
+
+/// Writes a receipt with its outcome, unless its key is remembered. `deliveries` are the outcome's, as
+/// they will be read back.
 pub(super) fn accept(
     desk: &mut Desk,
     receipt: &ReceiptDraft,
     outcome: &OutcomeDraft,
+    deliveries: &[Arc<Delivery>],
 ) -> Result<Accepted, Fault> {
-    if let Some(first) = remembered(desk, receipt)? {
+    if let Some(first) = remember(desk, receipt)? {
         let id = parse_id(&first)?;
         desk.execute("UPDATE receipts SET duplicates = duplicates + 1 WHERE id = ?1", [&first])?;
         return Ok(Accepted::Duplicate(id));
     }
     let seq = insert_receipt(desk, receipt, outcome)?;
     insert_content(desk, seq, receipt)?;
-    outcome::write(desk, seq, outcome, receipt.received_at)?;
+    let rows = outcome::write(desk, seq, outcome, receipt.received_at)?;
+    for (row, delivery) in rows.into_iter().zip(deliveries) {
+        desk.recent.note(row, Arc::clone(delivery));
+    }
     if outcome.deferred {
         defer::set(desk, seq, Some(Deferral { due_at: receipt.received_at, tries: 0 }))?;
     }
@@ -33,23 +47,31 @@ pub(super) fn accept(
     Ok(Accepted::New)
 }
 
-/// The first receipt with this key, if its window still runs.
-fn remembered(desk: &Desk, receipt: &ReceiptDraft) -> Result<Option<String>, Fault> {
-    let Some((key, _)) = &receipt.key else { return Ok(None) };
+/// Remembers the receipt's key; where the window of another receipt with this key still runs, that one.
+fn remember(desk: &Desk, receipt: &ReceiptDraft) -> Result<Option<String>, Fault> {
+    let Some((key, expires_at)) = &receipt.key else { return Ok(None) };
+    let written = desk.execute(
+        REMEMBER,
+        params![receipt.source, key, receipt.id.to_string(), expires_at, receipt.received_at],
+    )?;
+    if written > 0 {
+        return Ok(None);
+    }
     let first = desk
         .conn
-        .prepare_cached("SELECT receipt FROM dedupe WHERE source = ?1 AND key = ?2 AND expires_at > ?3")?
-        .query_row(params![receipt.source, key, receipt.received_at], |row| row.get(0))
-        .optional()?;
-    Ok(first)
+        .prepare_cached("SELECT receipt FROM dedupe WHERE source = ?1 AND key = ?2")?
+        .query_row([&receipt.source, key], |row| row.get(0))?;
+    Ok(Some(first))
 }
 
 fn insert_receipt(desk: &mut Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraft) -> Result<i64, Fault> {
     let first = outcome.events.first();
+    let (events, deliveries) = (outcome.events.len() as i64, outcome.deliveries.len() as i64);
     let seq = desk.numbers.receipt();
     desk.execute(
         "INSERT INTO receipts (seq, id, source, received_at, status, reason, event_type, kind, name, events,
-            finished_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?4)",
+            deliveries, pending, finished_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?4)",
         params![
             seq,
             receipt.id.to_string(),
@@ -60,7 +82,8 @@ fn insert_receipt(desk: &mut Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraf
             first.map(|event| &event.r#type),
             first.and_then(|event| event.kind.as_ref()),
             first.and_then(|event| event.name.as_ref()),
-            outcome.events.len() as i64
+            events,
+            deliveries
         ],
     )?;
     Ok(seq)
@@ -81,13 +104,5 @@ fn insert_content(desk: &Desk, seq: i64, receipt: &ReceiptDraft) -> Result<(), F
             &receipt.body[..]
         ],
     )?;
-    if let Some((key, expires_at)) = &receipt.key {
-        desk.execute(
-            "INSERT INTO dedupe (source, key, receipt, expires_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (source, key) DO UPDATE
-             SET receipt = excluded.receipt, expires_at = excluded.expires_at",
-            params![receipt.source, key, receipt.id.to_string(), expires_at],
-        )?;
-    }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::draft::{json, micros};
+use super::accept::REMEMBER;
 use super::desk::{Desk, Fault};
 use super::finish::Row;
 use super::row::{damaged, get, id, json as column, unavailable};
@@ -37,10 +38,10 @@ impl PastDraft {
 
 /// Gives a pending delivery its past.
 pub(super) fn adopt(desk: &mut Desk, delivery: DeliveryId, past: &PastDraft, now: i64) -> Result<(), Fault> {
-    let row = Row::find(desk, delivery)?;
+    let (row, state) = Row::find(desk, delivery)?;
     let slot = row.slot(delivery);
     let is_busy = desk.leases.holds(&row.destination, &slot, now);
-    if row.state != DeliveryState::Pending.name() || is_busy {
+    if state != DeliveryState::Pending.name() || is_busy {
         let text = format!("{delivery} is at work here already");
         return Err(Fault::Refused(StoreError::Conflict(text)));
     }
@@ -64,12 +65,7 @@ pub(super) fn remember(
     until: i64,
     now: i64,
 ) -> Result<bool, Fault> {
-    let written = desk.execute(
-        "INSERT INTO dedupe (source, key, receipt, expires_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (source, key) DO UPDATE
-         SET receipt = excluded.receipt, expires_at = excluded.expires_at WHERE expires_at <= ?5",
-        params![source, key, receipt.to_string(), until, now],
-    )?;
+    let written = desk.execute(REMEMBER, params![source, key, receipt.to_string(), until, now])?;
     Ok(written > 0)
 }
 

@@ -1,21 +1,23 @@
 //! Taking due heads of free lanes. Costs what it takes, not what waits.
 
+use std::sync::Arc;
 use std::time::Duration;
-
-use rusqlite::params;
 
 use super::super::draft::{micros, span};
 use super::condition;
+use super::deliver::Origin;
 use super::desk::{Desk, Fault};
-use super::lease::Slot;
+use super::lease::{Slot, Subject};
 use super::row::{RawDelivery, instant, parse_id};
-use crate::model::DeliveryId;
+use crate::model::Delivery;
 use crate::store::{Claim, Claimed, Leased, StoreError};
 
 /// Both look at heads only, in the order in which they are due.
-const FRESH: &str = "SELECT seq, id, lane, due_at FROM deliveries INDEXED BY deliveries_fresh
+const FRESH: &str = "SELECT due_at, seq, id, lane, receipt, event, batch, attempts, tries
+     FROM deliveries INDEXED BY deliveries_fresh
      WHERE destination = ?1 AND ready = 1 AND tries = 0 ORDER BY due_at, seq";
-const AGAIN: &str = "SELECT seq, id, lane, due_at FROM deliveries INDEXED BY deliveries_again
+const AGAIN: &str = "SELECT due_at, seq, id, lane, receipt, event, batch, attempts, tries
+     FROM deliveries INDEXED BY deliveries_again
      WHERE destination = ?1 AND ready = 1 AND tries > 0 ORDER BY due_at, seq";
 
 /// What to claim, in the file's units.
@@ -52,18 +54,46 @@ pub(super) struct RawClaimed {
 
 #[derive(Debug)]
 struct RawLeased {
-    delivery: RawDelivery,
+    content: Content,
     attempts: u32,
     tries: u32,
     token: u64,
 }
 
+/// What a delivery brings.
+#[derive(Debug)]
+enum Content {
+    Known(Arc<Delivery>),
+    Read(RawDelivery),
+}
+
 #[derive(Debug)]
 struct Candidate {
     due_at: i64,
-    seq: i64,
-    id: DeliveryId,
+    subject: Subject,
     slot: Slot,
+    attempts: u32,
+    tries: u32,
+}
+
+impl Content {
+    fn decode(self) -> Result<Delivery, StoreError> {
+        match self {
+            Self::Known(delivery) => Ok(Arc::unwrap_or_clone(delivery)),
+            Self::Read(raw) => raw.decode(),
+        }
+    }
+
+    /// The destination, and what a lease on it keeps others from.
+    fn place(self) -> Result<(String, Slot), StoreError> {
+        match self {
+            Self::Known(delivery) => {
+                let slot = Slot::of(delivery.id, delivery.lane.as_deref());
+                Ok((delivery.destination.clone(), slot))
+            }
+            Self::Read(raw) => Ok((raw.destination, Slot::of(parse_id(&raw.id)?, raw.lane.as_deref()))),
+        }
+    }
 }
 
 /// Due and free heads, and when the next one beyond them is due.
@@ -77,7 +107,7 @@ impl RawClaimed {
     pub(super) fn decode(self) -> Result<Claimed, StoreError> {
         let leased = self.leased.into_iter().map(|raw| {
             Ok(Leased {
-                delivery: raw.delivery.decode()?,
+                delivery: raw.content.decode()?,
                 attempts: raw.attempts,
                 tries: raw.tries,
                 token: raw.token,
@@ -93,10 +123,9 @@ impl RawClaimed {
     /// Gives back what nobody is there to attempt.
     pub(super) fn give_back(self, desk: &mut Desk) {
         for raw in self.leased {
-            let Ok(id) = raw.delivery.id.parse() else { continue };
-            let slot = Slot::of(id, raw.delivery.lane.as_deref());
-            desk.leases.end(&raw.delivery.destination, slot);
-            desk.ring(&raw.delivery.destination);
+            let Ok((destination, slot)) = raw.content.place() else { continue };
+            desk.leases.end(&destination, slot);
+            desk.ring(&destination);
         }
     }
 }
@@ -114,10 +143,13 @@ pub(super) fn claim(desk: &mut Desk, wanted: &Wanted) -> Result<RawClaimed, Faul
     let (chosen, left) = choose(fresh, again, wanted, fastrand::bool());
     let mut leased = Vec::with_capacity(chosen.len());
     for candidate in chosen {
-        let (delivery, attempts, tries) = load(desk, candidate.seq)?;
-        let Candidate { seq, id, slot, .. } = candidate;
-        let token = desk.leases.grant(&wanted.destination, slot, id, seq, wanted.until);
-        leased.push(RawLeased { delivery, attempts, tries, token });
+        let Candidate { subject, slot, attempts, tries, .. } = candidate;
+        let content = match desk.recent.take(subject.seq) {
+            Some(delivery) => Content::Known(delivery),
+            None => Content::Read(read(desk, subject.seq)?),
+        };
+        let token = desk.leases.grant(&wanted.destination, slot, subject, wanted.until);
+        leased.push(RawLeased { content, attempts, tries, token });
     }
     Ok(RawClaimed { leased, next_due: left.into_iter().chain(held).min(), failing_since })
 }
@@ -128,18 +160,19 @@ fn range(desk: &Desk, sql: &str, wanted: &Wanted) -> Result<Range, Fault> {
     let mut rows = select.query([&wanted.destination])?;
     let mut range = Range::default();
     while let Some(row) = rows.next()? {
-        let id = parse_id(&row.get::<_, String>(1)?)?;
-        let lane: Option<String> = row.get(2)?;
-        let slot = Slot::of(id, lane.as_deref());
+        let delivery = parse_id(row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?)?;
+        let slot = Slot::of(delivery, row.get_ref(3)?.as_str_or_null().map_err(rusqlite::Error::from)?);
         if desk.leases.holds(&wanted.destination, &slot, wanted.now) {
             continue;
         }
-        let due_at = row.get(3)?;
+        let due_at = row.get(0)?;
         if due_at > wanted.now || range.due.len() >= wanted.limit {
             range.next = Some(due_at);
             break;
         }
-        range.due.push(Candidate { due_at, seq: row.get(0)?, id, slot });
+        let origin = Origin { receipt: row.get(4)?, event: row.get(5)?, batch: row.get(6)? };
+        let subject = Subject { delivery, seq: row.get(1)?, origin };
+        range.due.push(Candidate { due_at, subject, slot, attempts: row.get(7)?, tries: row.get(8)? });
     }
     Ok(range)
 }
@@ -153,16 +186,13 @@ fn choose(mut fresh: Range, mut again: Range, wanted: &Wanted, toss: bool) -> (V
     let for_fresh = fresh.due.len().min(limit - for_again);
     let mut chosen: Vec<_> = fresh.due.drain(..for_fresh).collect();
     chosen.extend(again.due.drain(..for_again));
-    chosen.sort_by_key(|candidate| (candidate.due_at, candidate.seq));
+    chosen.sort_by_key(|candidate| (candidate.due_at, candidate.subject.seq));
     let left = [fresh, again]
         .into_iter()
         .flat_map(|range| range.due.first().map(|candidate| candidate.due_at).into_iter().chain(range.next));
     (chosen, left.min())
 }
 
-fn load(desk: &Desk, seq: i64) -> Result<(RawDelivery, u32, u32), Fault> {
-    let mut select = desk.conn.prepare_cached(RawDelivery::BY_SEQ)?;
-    let loaded = select
-        .query_row(params![seq], |row| Ok((RawDelivery::from_row(row)?, row.get(13)?, row.get(14)?)))?;
-    Ok(loaded)
+fn read(desk: &Desk, seq: i64) -> Result<RawDelivery, Fault> {
+    Ok(desk.conn.prepare_cached(RawDelivery::BY_SEQ)?.query_row([seq], RawDelivery::from_row)?)
 }

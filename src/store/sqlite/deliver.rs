@@ -1,5 +1,7 @@
 //! New deliveries, each at its place in its lane.
 
+use std::sync::LazyLock;
+
 use rusqlite::params;
 
 use super::super::draft::DeliveryDraft;
@@ -9,7 +11,7 @@ use super::lane;
 use super::supersede;
 
 /// What a delivery brings, as rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) receipt: i64,
     pub(super) event: i64,
@@ -17,13 +19,13 @@ pub(super) struct Origin {
 }
 
 /// Adds a delivery, which its event and its receipt count already: to the end of its lane, or to the
-/// place that was held for it.
+/// place that was held for it. The result is its row.
 pub(super) fn insert(
     desk: &mut Desk,
     origin: &Origin,
     delivery: &DeliveryDraft,
     held: Option<i64>,
-) -> Result<(), Fault> {
+) -> Result<i64, Fault> {
     let seq = desk.numbers.place();
     insert_row(desk, seq, held.unwrap_or(seq), origin, delivery)?;
     desk.execute(
@@ -37,8 +39,17 @@ pub(super) fn insert(
     {
         supersede::arrived(desk, &row, delivery.created_at)?;
     }
-    Ok(())
+    Ok(seq)
 }
+
+static INSERT: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO deliveries (destination, lane, place, seq, id, receipt, event, batch, route, supersede,
+            created_at, due_at, ready)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, {})",
+        lane::IS_READY
+    )
+});
 
 fn insert_row(
     desk: &Desk,
@@ -47,14 +58,8 @@ fn insert_row(
     origin: &Origin,
     delivery: &DeliveryDraft,
 ) -> Result<(), Fault> {
-    let sql = format!(
-        "INSERT INTO deliveries (destination, lane, place, seq, id, receipt, event, batch, route, supersede,
-            created_at, due_at, ready)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, {})",
-        lane::IS_READY
-    );
     desk.execute(
-        &sql,
+        &INSERT,
         params![
             delivery.destination,
             delivery.lane,

@@ -7,6 +7,7 @@ use super::condition::Conditions;
 use super::lease::Leases;
 use super::loan::Loans;
 use super::number::Numbers;
+use super::recent::Recent;
 use super::tally::{Tally, Totals};
 use crate::store::{Errand, StoreError};
 
@@ -37,6 +38,7 @@ pub(super) struct Desk {
     pub(super) conn: Connection,
     pub(super) numbers: Numbers,
     pub(super) leases: Leases,
+    pub(super) recent: Recent,
     /// Batches that somebody is about to seal.
     pub(super) batches: Loans,
     /// Receipts whose lookups somebody makes.
@@ -52,6 +54,7 @@ pub(super) struct Desk {
 struct Mark {
     totals: Totals,
     leases: usize,
+    recent: usize,
     batches: usize,
     deferrals: usize,
 }
@@ -62,6 +65,7 @@ impl Desk {
             numbers: Numbers::read(&conn)?,
             conn,
             leases: Leases::new(),
+            recent: Recent::default(),
             batches: Loans::new(),
             deferrals: Loans::new(),
             conditions: Conditions::default(),
@@ -108,13 +112,14 @@ impl Desk {
     /// What was done is committed.
     pub(super) fn keep(&mut self) {
         self.leases.keep();
+        self.recent.keep();
         self.batches.keep();
         self.deferrals.keep();
     }
 
     /// The batch failed: as if it had never been.
     pub(super) fn undo(&mut self) {
-        self.take_back(Mark { totals: Totals::default(), leases: 0, batches: 0, deferrals: 0 });
+        self.take_back(Mark { totals: Totals::default(), leases: 0, recent: 0, batches: 0, deferrals: 0 });
         self.rung = Rung::default();
     }
 
@@ -122,6 +127,7 @@ impl Desk {
         Mark {
             totals: self.totals.clone(),
             leases: self.leases.mark(),
+            recent: self.recent.mark(),
             batches: self.batches.mark(),
             deferrals: self.deferrals.mark(),
         }
@@ -130,6 +136,7 @@ impl Desk {
     fn take_back(&mut self, mark: Mark) {
         self.totals = mark.totals;
         self.leases.take_back(mark.leases);
+        self.recent.take_back(mark.recent);
         self.batches.take_back(mark.batches);
         self.deferrals.take_back(mark.deferrals);
         self.conditions.forget();

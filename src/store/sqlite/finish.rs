@@ -1,6 +1,9 @@
 //! The end of a delivery and its return, with everything that is counted by it. The deliveries of a
 //! batch count for each of its events and for each of their receipts.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::desk::{Desk, Fault};
@@ -20,8 +23,6 @@ pub(super) struct Row {
     pub(super) route: String,
     pub(super) destination: String,
     pub(super) lane: Option<String>,
-    pub(super) state: String,
-    pub(super) attempts: u32,
     pub(super) supersede: bool,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Row {
 #[derive(Debug)]
 pub(super) struct Ending<'a> {
     pub(super) state: DeliveryState,
-    pub(super) reason: Option<&'a str>,
+    pub(super) reason: Option<Cow<'a, str>>,
     /// The id of the newer one, for those that are superseded.
     pub(super) by: Option<&'a str>,
     pub(super) now: i64,
@@ -42,21 +43,28 @@ struct Owners {
     receipts: Vec<i64>,
 }
 
+static BY_ID: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {}, state FROM deliveries WHERE id = ?1", Row::COLUMNS));
+static PENDING: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} FROM deliveries WHERE seq = ?1 AND state = 'pending'", Row::COLUMNS));
+
 impl Row {
     /// What [`Row::from_row`] reads, from `deliveries`.
-    pub(super) const COLUMNS: &str =
-        "seq, id, receipt, event, batch, route, destination, lane, state, attempts, supersede";
+    pub(super) const COLUMNS: &str = "seq, id, receipt, event, batch, route, destination, lane, supersede";
 
-    pub(super) fn find(desk: &Desk, id: DeliveryId) -> Result<Self, Fault> {
-        let sql = format!("SELECT {} FROM deliveries WHERE id = ?1", Self::COLUMNS);
-        let found = desk.conn.prepare_cached(&sql)?.query_row([id.to_string()], Self::from_row).optional()?;
+    /// That of a delivery, and its state.
+    pub(super) fn find(desk: &Desk, id: DeliveryId) -> Result<(Self, String), Fault> {
+        let found = desk
+            .conn
+            .prepare_cached(&BY_ID)?
+            .query_row([id.to_string()], |row| Ok((Self::from_row(row)?, row.get("state")?)))
+            .optional()?;
         Ok(found.ok_or_else(|| StoreError::NotFound(format!("delivery {id}")))?)
     }
 
     /// That of a pending delivery.
     pub(super) fn pending(desk: &Desk, seq: i64) -> Result<Option<Self>, Fault> {
-        let sql = format!("SELECT {} FROM deliveries WHERE seq = ?1 AND state = 'pending'", Self::COLUMNS);
-        Ok(desk.conn.prepare_cached(&sql)?.query_row([seq], Self::from_row).optional()?)
+        Ok(desk.conn.prepare_cached(&PENDING)?.query_row([seq], Self::from_row).optional()?)
     }
 
     pub(super) fn from_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
@@ -69,9 +77,7 @@ impl Row {
             route: row.get(5)?,
             destination: row.get(6)?,
             lane: row.get(7)?,
-            state: row.get(8)?,
-            attempts: row.get(9)?,
-            supersede: row.get(10)?,
+            supersede: row.get(8)?,
         })
     }
 
@@ -99,12 +105,18 @@ impl Row {
 
 /// Ends a pending delivery and lets the next of its lane go.
 pub(super) fn finish(desk: &mut Desk, row: &Row, ending: &Ending<'_>) -> Result<(), Fault> {
-    let Ending { state, reason, by, now } = *ending;
+    let Ending { state, reason, by, now } = ending;
     desk.execute(
         "UPDATE deliveries SET state = ?2, ready = 0, finished_at = ?3, reason = ?4, superseded_by = ?5
          WHERE seq = ?1",
-        params![row.seq, state.name(), now, reason, by],
+        params![row.seq, state.name(), now, reason.as_deref(), by],
     )?;
+    ended(desk, row, ending)
+}
+
+/// Counts a delivery whose own row says already that it ended, and lets the next of its lane go.
+pub(super) fn ended(desk: &mut Desk, row: &Row, ending: &Ending<'_>) -> Result<(), Fault> {
+    let Ending { state, now, .. } = *ending;
     let owners = row.owners(desk)?;
     let lost = i64::from(matches!(state, DeliveryState::Dead | DeliveryState::Cancelled));
     for receipt in owners.receipts {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::deliver::Origin;
 use crate::model::DeliveryId;
 
 /// What a lease keeps others from: a whole lane, or one delivery without a lane.
@@ -18,12 +19,19 @@ impl Slot {
     }
 }
 
-/// One lease. `until` is in microseconds; from then on it counts as none for others.
+/// What somebody attempts. Its row says so too, and does not change as long as it is pending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lease {
+pub(super) struct Subject {
     pub(super) delivery: DeliveryId,
     /// Of its row.
     pub(super) seq: i64,
+    pub(super) origin: Origin,
+}
+
+/// One lease. `until` is in microseconds; from then on it counts as none for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lease {
+    pub(super) subject: Subject,
     pub(super) token: u64,
     pub(super) until: i64,
 }
@@ -63,16 +71,9 @@ impl Leases {
     }
 
     /// Gives a slot to a new holder; a former one can no longer settle.
-    pub(super) fn grant(
-        &mut self,
-        destination: &str,
-        slot: Slot,
-        delivery: DeliveryId,
-        seq: i64,
-        until: i64,
-    ) -> u64 {
+    pub(super) fn grant(&mut self, destination: &str, slot: Slot, subject: Subject, until: i64) -> u64 {
         self.last_token += 1;
-        let lease = Lease { delivery, seq, token: self.last_token, until };
+        let lease = Lease { subject, token: self.last_token, until };
         self.put(destination, slot, Some(lease));
         self.last_token
     }
@@ -131,13 +132,15 @@ mod tests {
     fn a_failed_batch_leaves_the_leases_as_they_were() {
         let id = DeliveryId::new(Timestamp::UNIX_EPOCH);
         let lane = || Slot::Lane("a".into());
+        let origin = Origin { receipt: 1, event: 1, batch: None };
+        let subject = |seq| Subject { delivery: id, seq, origin };
         let mut leases = Leases::new();
-        leases.grant("d", lane(), id, 1, 10);
+        leases.grant("d", lane(), subject(1), 10);
         leases.keep();
         let (before, mark) = (leases.get("d", &lane()), leases.mark());
         leases.end("d", lane());
-        leases.grant("d", lane(), id, 2, 20);
-        leases.grant("d", Slot::Single(id), id, 3, 20);
+        leases.grant("d", lane(), subject(2), 20);
+        leases.grant("d", Slot::Single(id), subject(3), 20);
         leases.take_back(mark);
         assert_eq!(leases.get("d", &lane()), before);
         assert_eq!(leases.get("d", &Slot::Single(id)), None);

@@ -10,10 +10,10 @@ use crate::store::StoreError;
 
 /// Makes a delivery due now, reviving it where it had ended.
 pub(super) fn retry(desk: &mut Desk, id: DeliveryId, now: i64) -> Result<(), Fault> {
-    let row = Row::find(desk, id)?;
-    let state = match DeliveryState::parse(&row.state) {
+    let (row, state) = Row::find(desk, id)?;
+    let state = match DeliveryState::parse(&state) {
         Some(DeliveryState::Delivered | DeliveryState::Superseded) | None => {
-            return Err(Fault::Refused(ended(id, &row)));
+            return Err(Fault::Refused(ended(id, &state)));
         }
         Some(state) => state,
     };
@@ -33,22 +33,23 @@ pub(super) fn retry(desk: &mut Desk, id: DeliveryId, now: i64) -> Result<(), Fau
 
 /// Ends a pending delivery that nobody attempts just now.
 pub(super) fn cancel(desk: &mut Desk, id: DeliveryId, now: i64) -> Result<(), Fault> {
-    let row = Row::find(desk, id)?;
-    if row.state != DeliveryState::Pending.name() {
-        return Err(Fault::Refused(ended(id, &row)));
+    let (row, state) = Row::find(desk, id)?;
+    if state != DeliveryState::Pending.name() {
+        return Err(Fault::Refused(ended(id, &state)));
     }
     let slot = row.slot(id);
-    if let Some(lease) = desk.leases.get(&row.destination, &slot).filter(|lease| lease.delivery == id) {
+    if let Some(lease) = desk.leases.get(&row.destination, &slot).filter(|lease| lease.subject.delivery == id)
+    {
         if lease.until > now {
             let text = format!("an attempt of {id} is under way: try again when it is over");
             return Err(Fault::Refused(StoreError::Conflict(text)));
         }
         desk.leases.end(&row.destination, slot);
     }
-    let reason = Some("cancelled by an operator");
+    let reason = Some("cancelled by an operator".into());
     finish(desk, &row, &Ending { state: DeliveryState::Cancelled, reason, by: None, now })
 }
 
-fn ended(id: DeliveryId, row: &Row) -> StoreError {
-    StoreError::Conflict(format!("{id} is {} already", row.state))
+fn ended(id: DeliveryId, state: &str) -> StoreError {
+    StoreError::Conflict(format!("{id} is {state} already"))
 }

@@ -30,14 +30,20 @@ pub(super) struct Replaced {
     pub(super) reason: Option<String>,
 }
 
-/// Adds the first outcome of a receipt.
-pub(super) fn write(desk: &mut Desk, receipt: i64, outcome: &OutcomeDraft, now: i64) -> Result<(), Fault> {
+/// Adds the first outcome of a receipt, which counts its deliveries already. The result is their rows.
+pub(super) fn write(
+    desk: &mut Desk,
+    receipt: i64,
+    outcome: &OutcomeDraft,
+    now: i64,
+) -> Result<Vec<i64>, Fault> {
     put(desk, receipt, outcome)?;
     let mut events = Vec::with_capacity(outcome.events.len());
     for event in &outcome.events {
         events.push(insert_event(desk, receipt, event)?);
     }
     gather(desk, receipt, outcome, &mut events, now)?;
+    deliver::count(desk, receipt, 0, joined(&events))?;
     add(desk, receipt, outcome, &events, &Places::default())
 }
 
@@ -61,6 +67,8 @@ pub(super) fn replace(
         forget(desk, event, outcome.failure.is_some())?;
     }
     let places = Places::of(desk, receipt)?;
+    let count = outcome.deliveries.len() as i64;
+    deliver::count(desk, receipt, count, count + joined(&events))?;
     add(desk, receipt, outcome, &events, &places)?;
     places.free(desk, outcome.held.iter().map(|held| (row(&events, held.event), held)))?;
     Ok(Replaced { new: events.iter().filter(|event| !event.is_known).count() as i64, reason })
@@ -69,6 +77,11 @@ pub(super) fn replace(
 /// That of an index within the outcome, which the draft has checked.
 fn row(events: &[Event], index: usize) -> i64 {
     events.get(index).map(|event| event.seq).unwrap_or_default()
+}
+
+/// In how many more batches the events are than before.
+fn joined(events: &[Event]) -> i64 {
+    events.iter().map(|event| event.joined).sum()
 }
 
 fn put(desk: &Desk, receipt: i64, outcome: &OutcomeDraft) -> Result<(), Fault> {
@@ -174,17 +187,16 @@ fn forget(desk: &mut Desk, event: i64, is_failure: bool) -> Result<(), Fault> {
     })
 }
 
-/// Adds deliveries and held places, in the order of events and routes. The events' tallies have them.
+/// Adds deliveries and held places, in the order of events and routes. The tallies of the events and the
+/// receipt have them. The result is the rows of the deliveries.
 fn add(
     desk: &mut Desk,
     receipt: i64,
     outcome: &OutcomeDraft,
     events: &[Event],
     places: &Places,
-) -> Result<(), Fault> {
-    let count = outcome.deliveries.len() as i64;
-    let joined: i64 = events.iter().map(|event| event.joined).sum();
-    deliver::count(desk, receipt, count, count + joined)?;
+) -> Result<Vec<i64>, Fault> {
+    let mut rows = Vec::with_capacity(outcome.deliveries.len());
     let mut held = outcome.held.iter().peekable();
     for (index, delivery) in outcome.deliveries.iter().enumerate() {
         while let Some(next) = held.next_if(|next| next.before <= index) {
@@ -192,10 +204,10 @@ fn add(
         }
         let event = row(events, delivery.event);
         let place = places.of_delivery(event, delivery);
-        deliver::insert(desk, &Origin { receipt, event, batch: None }, delivery, place)?;
+        rows.push(deliver::insert(desk, &Origin { receipt, event, batch: None }, delivery, place)?);
     }
     for next in held {
         places.hold(desk, receipt, row(events, next.event), next)?;
     }
-    Ok(())
+    Ok(rows)
 }

@@ -99,12 +99,11 @@ pub(super) struct RawDelivery {
 }
 
 impl RawDelivery {
-    /// Selects what [`RawDelivery::from_row`] reads, and then attempts and tries. The joins are
-    /// `CROSS` because that fixes their order.
+    /// Selects what [`RawDelivery::from_row`] reads. The joins are `CROSS` because that fixes their order.
     pub(super) const BY_SEQ: &str =
         "SELECT d.id, r.id AS receipt_id, e.id AS event_id, d.route, d.destination,
             d.lane, c.url, c.content_type, c.headers, coalesce(c.body, rc.body) AS body, d.created_at,
-            b.id AS batch_id, d.supersede, d.attempts, d.tries
+            b.id AS batch_id, d.supersede
          FROM deliveries d
          CROSS JOIN delivery_content c ON c.delivery = d.seq
          CROSS JOIN receipts r ON r.seq = d.receipt

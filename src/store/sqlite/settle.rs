@@ -6,8 +6,8 @@ use super::super::draft::json;
 use super::super::draft::micros;
 use super::condition;
 use super::desk::{Desk, Fault};
-use super::finish::{Ending, Row, finish};
-use super::lease::{Lease, Slot};
+use super::finish::{Ending, Row, ended};
+use super::lease::{Slot, Subject};
 use super::notice;
 use super::supersede;
 use crate::model::{Attempt, DeliveryId, DeliveryState, Final, Timestamp};
@@ -20,6 +20,11 @@ const ATTEMPTS: u32 = 50;
 #[derive(Debug)]
 pub(super) struct SettleDraft {
     key: LeaseKey,
+    route: String,
+    lane: Option<String>,
+    supersede: bool,
+    /// How many were made before.
+    attempts: u32,
     attempt: String,
     class: Option<&'static str>,
     status: Option<u16>,
@@ -47,12 +52,17 @@ impl LeaseKey {
         }
     }
 
-    /// The lease, if it is still the holder's.
-    fn check(&self, desk: &Desk) -> Result<Lease, StoreError> {
+    /// What is leased, if the lease is still the holder's.
+    fn check(&self, desk: &Desk) -> Result<Subject, StoreError> {
         desk.leases
             .get(&self.destination, &self.slot)
-            .filter(|lease| lease.delivery == self.delivery && lease.token == self.token)
-            .ok_or(StoreError::LeaseLost(self.delivery.to_string()))
+            .filter(|lease| lease.subject.delivery == self.delivery && lease.token == self.token)
+            .map(|lease| lease.subject)
+            .ok_or_else(|| self.lost())
+    }
+
+    fn lost(&self) -> StoreError {
+        StoreError::LeaseLost(self.delivery.to_string())
     }
 
     fn end(&self, desk: &mut Desk) {
@@ -68,8 +78,13 @@ impl SettleDraft {
         settlement: Settlement,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        let delivery = &leased.delivery;
         Ok(Self {
             key: LeaseKey::of(leased),
+            route: delivery.route.clone(),
+            lane: delivery.lane.clone(),
+            supersede: delivery.supersede,
+            attempts: leased.attempts,
             attempt: json(attempt)?,
             class: attempt.class.map(|class| class.name()),
             status: attempt.status,
@@ -77,28 +92,37 @@ impl SettleDraft {
             now: micros(now),
         })
     }
+
+    /// The row of what is leased: who has the lease has read it, and the rest of it does not change.
+    fn row(&self, subject: Subject) -> Row {
+        let Subject { delivery, seq, origin } = subject;
+        Row {
+            seq,
+            id: delivery.to_string(),
+            receipt: origin.receipt,
+            event: origin.event,
+            batch: origin.batch,
+            route: self.route.clone(),
+            destination: self.key.destination.clone(),
+            lane: self.lane.clone(),
+            supersede: self.supersede,
+        }
+    }
 }
 
 /// Records an attempt and what follows from it.
 pub(super) fn settle(desk: &mut Desk, draft: &SettleDraft) -> Result<(), Fault> {
-    let lease = draft.key.check(desk)?;
-    let lost = StoreError::LeaseLost(draft.key.delivery.to_string());
-    let row = Row::pending(desk, lease.seq)?.ok_or(lost)?;
-    record(desk, &row, draft)?;
+    let row = draft.row(draft.key.check(desk)?);
     match &draft.settlement {
-        Settlement::Again(at) => {
-            condition::failed(desk, &row.destination, draft.now)?;
-            again(desk, &row, micros(*at), draft.now)?;
-        }
+        Settlement::Again(at) => again(desk, &row, draft, micros(*at))?,
         Settlement::Final(Final::Delivered, reason) => {
+            end(desk, &row, draft, &ending(DeliveryState::Delivered, reason.as_deref(), draft.now))?;
             condition::succeeded(desk, &row.destination, draft.now)?;
-            let ending = ending(DeliveryState::Delivered, reason.as_deref(), draft.now);
-            finish(desk, &row, &ending)?;
             supersede::got_through(desk, &row, draft.now)?;
         }
         Settlement::Final(Final::Dead, reason) => {
+            end(desk, &row, draft, &ending(DeliveryState::Dead, reason.as_deref(), draft.now))?;
             condition::failed(desk, &row.destination, draft.now)?;
-            finish(desk, &row, &ending(DeliveryState::Dead, reason.as_deref(), draft.now))?;
             notice::dead(desk, &row, draft.key.delivery, draft.now)?;
         }
     }
@@ -107,34 +131,62 @@ pub(super) fn settle(desk: &mut Desk, draft: &SettleDraft) -> Result<(), Fault> 
 }
 
 fn ending(state: DeliveryState, reason: Option<&str>, now: i64) -> Ending<'_> {
-    Ending { state, reason, by: None, now }
+    Ending { state, reason: reason.map(Into::into), by: None, now }
 }
 
-fn again(desk: &mut Desk, row: &Row, at: i64, now: i64) -> Result<(), Fault> {
-    if let Some(by) = supersede::newer(desk, row)? {
-        return supersede::end(desk, row, &by, now);
+fn again(desk: &mut Desk, row: &Row, draft: &SettleDraft, at: i64) -> Result<(), Fault> {
+    match supersede::newer(desk, row)? {
+        Some(by) => end(desk, row, draft, &supersede::ending(&by, draft.now))?,
+        None => {
+            let written = desk.execute(
+                "UPDATE deliveries SET attempts = attempts + 1, tries = tries + 1, last_status = ?2,
+                    last_class = coalesce(?3, last_class), due_at = ?4
+                 WHERE seq = ?1 AND state = 'pending'",
+                params![row.seq, draft.status, draft.class, at],
+            )?;
+            record(desk, row, draft, written)?;
+        }
     }
-    desk.execute("UPDATE deliveries SET due_at = ?2 WHERE seq = ?1", params![row.seq, at])?;
-    Ok(())
+    condition::failed(desk, &row.destination, draft.now)
 }
 
-fn record(desk: &Desk, row: &Row, draft: &SettleDraft) -> Result<(), Fault> {
+/// The attempt was the last one.
+fn end(desk: &mut Desk, row: &Row, draft: &SettleDraft, ending: &Ending<'_>) -> Result<(), Fault> {
+    let written = desk.execute(
+        "UPDATE deliveries SET attempts = attempts + 1, tries = tries + 1, last_status = ?2,
+            last_class = coalesce(?3, last_class), state = ?4, ready = 0, finished_at = ?5, reason = ?6,
+            superseded_by = ?7
+         WHERE seq = ?1 AND state = 'pending'",
+        params![
+            row.seq,
+            draft.status,
+            draft.class,
+            ending.state.name(),
+            ending.now,
+            ending.reason.as_deref(),
+            ending.by
+        ],
+    )?;
+    record(desk, row, draft, written)?;
+    ended(desk, row, ending)
+}
+
+/// Keeps the attempt, if it was that of a pending delivery.
+fn record(desk: &Desk, row: &Row, draft: &SettleDraft, pending: usize) -> Result<(), Fault> {
+    if pending == 0 {
+        return Err(Fault::Refused(draft.key.lost()));
+    }
     desk.execute(
         "INSERT INTO attempts (delivery, attempt) VALUES (?1, ?2)",
         params![row.seq, draft.attempt],
     )?;
-    if row.attempts >= ATTEMPTS {
+    if draft.attempts >= ATTEMPTS {
         desk.execute(
             "DELETE FROM attempts WHERE delivery = ?1 AND seq <= (
                 SELECT seq FROM attempts WHERE delivery = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
             params![row.seq, ATTEMPTS],
         )?;
     }
-    desk.execute(
-        "UPDATE deliveries SET attempts = attempts + 1, tries = tries + 1, last_status = ?2,
-            last_class = coalesce(?3, last_class) WHERE seq = ?1",
-        params![row.seq, draft.status, draft.class],
-    )?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 //! may be superseded, in the order of their events (by receipt, then by event). Batches and an
 //! event's own other deliveries never take part, nor does what is under way.
 
+use std::sync::LazyLock;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::desk::{Desk, Fault};
@@ -13,10 +15,16 @@ use crate::model::DeliveryState;
 const WAITING: &str = "FROM deliveries INDEXED BY deliveries_lane WHERE destination = ?1 AND lane = ?2
     AND lane IS NOT NULL AND state = 'pending' AND supersede = 1 AND route = ?3";
 
+static NEWER: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT id {WAITING} AND (receipt, event) > (?4, ?5) ORDER BY receipt DESC, event DESC LIMIT 1")
+});
+static OLDER: LazyLock<String> =
+    LazyLock::new(|| format!("SELECT {} {WAITING} AND (receipt, event) < (?4, ?5)", Row::COLUMNS));
+
 /// A delivery that is pending since just now: it ends what it is newer than, or is ended itself.
 pub(super) fn arrived(desk: &mut Desk, row: &Row, now: i64) -> Result<(), Fault> {
     match newer(desk, row)? {
-        Some(by) => end(desk, row, &by, now),
+        Some(by) => finish(desk, row, &ending(&by, now)),
         None => end_older(desk, row, now),
     }
 }
@@ -38,10 +46,7 @@ pub(super) fn got_through(desk: &mut Desk, row: &Row, now: i64) -> Result<(), Fa
 pub(super) fn newer(desk: &Desk, row: &Row) -> Result<Option<String>, Fault> {
     let Some(lane) = lane_of(row) else { return Ok(None) };
     let bounds = params![row.destination, lane, row.route, row.receipt, row.event];
-    let waiting = format!(
-        "SELECT id {WAITING} AND (receipt, event) > (?4, ?5) ORDER BY receipt DESC, event DESC LIMIT 1"
-    );
-    let waiting = desk.conn.prepare_cached(&waiting)?.query_row(bounds, |row| row.get(0)).optional()?;
+    let waiting = desk.conn.prepare_cached(&NEWER)?.query_row(bounds, |row| row.get(0)).optional()?;
     if waiting.is_some() {
         return Ok(waiting);
     }
@@ -50,30 +55,28 @@ pub(super) fn newer(desk: &Desk, row: &Row) -> Result<Option<String>, Fault> {
     Ok(desk.conn.prepare_cached(got_through)?.query_row(bounds, |row| row.get(0)).optional()?)
 }
 
-/// Ends a delivery for a newer one.
-pub(super) fn end(desk: &mut Desk, row: &Row, by: &str, now: i64) -> Result<(), Fault> {
+/// How a delivery ends for a newer one.
+pub(super) fn ending(by: &str, now: i64) -> Ending<'_> {
     let reason = format!("superseded by {by}");
-    let ending = Ending { state: DeliveryState::Superseded, reason: Some(&reason), by: Some(by), now };
-    finish(desk, row, &ending)
+    Ending { state: DeliveryState::Superseded, reason: Some(reason.into()), by: Some(by), now }
 }
 
 fn end_older(desk: &mut Desk, row: &Row, now: i64) -> Result<(), Fault> {
     let Some(lane) = lane_of(row) else { return Ok(()) };
     let slot = Slot::Lane(lane.to_owned());
     for older in older(desk, row, lane)? {
-        match desk.leases.get(&older.destination, &slot).filter(|lease| lease.seq == older.seq) {
+        match desk.leases.get(&older.destination, &slot).filter(|lease| lease.subject.seq == older.seq) {
             Some(lease) if lease.until > now => continue,
             Some(_) => desk.leases.end(&older.destination, slot.clone()),
             None => {}
         }
-        end(desk, &older, &row.id, now)?;
+        finish(desk, &older, &ending(&row.id, now))?;
     }
     Ok(())
 }
 
 fn older(desk: &Desk, row: &Row, lane: &str) -> Result<Vec<Row>, Fault> {
-    let sql = format!("SELECT {} {WAITING} AND (receipt, event) < (?4, ?5)", Row::COLUMNS);
-    let mut select = desk.conn.prepare_cached(&sql)?;
+    let mut select = desk.conn.prepare_cached(&OLDER)?;
     let bounds = params![row.destination, lane, row.route, row.receipt, row.event];
     let rows = select.query_map(bounds, Row::from_row)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
