@@ -113,7 +113,7 @@ impl Redis {
         clock: Arc<dyn Clock>,
         settings: Settings,
     ) -> Result<Arc<Self>, OpenError> {
-        let link = link::Link::open(state, &script::SCRIPT).await?;
+        let link = link::Link::open(state).await?;
         let desk = Arc::new(Desk::new(link, Parts(state.partitions), settings));
         let refused = |why: StoreError| OpenError::Refused(why.to_string());
         desk.enter(clock.now()).await.map_err(refused)?;

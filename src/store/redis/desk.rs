@@ -1,4 +1,4 @@
-//! Asks the script, rings what it made claimable, and carries its messages to other partitions.
+//! Runs operations, rings what it made claimable, and carries its messages to other partitions.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,7 @@ use super::link::{Call, Link};
 use super::part::Parts;
 use super::reloads::Reloads;
 use super::rounds::Rounds;
+use super::script;
 use crate::model::{OWN_SOURCE, Timestamp};
 use crate::store::Errand;
 use crate::store::StoreError;
@@ -176,7 +177,7 @@ impl Desk {
         let context = self.context(ask.part, ask.now, numbers, number, ask.asked);
         let mut arguments = vec![ask.op.as_bytes().to_vec(), json(&context)?.into_bytes()];
         arguments.extend(ask.blobs);
-        let answer = self.link.run(Call { partition: ask.part, arguments, writes: ask.writes }).await?;
+        let answer = self.call(ask.op, ask.part, arguments, ask.writes).await?;
         let [status, answer, rung, carried] = array(answer)?;
         match text(status)?.as_str() {
             "ok" => {
@@ -188,6 +189,18 @@ impl Desk {
             "conflict" => Err(StoreError::Conflict(text(answer)?)),
             other => Err(damaged(format_args!("the answer {other:?}"))),
         }
+    }
+
+    async fn call(
+        &self,
+        op: &str,
+        partition: u32,
+        arguments: Vec<Vec<u8>>,
+        writes: bool,
+    ) -> Result<Value, StoreError> {
+        let unknown = || StoreError::Unavailable(format!("there is no operation {op}"));
+        let script = script::of(op).ok_or_else(unknown)?;
+        self.link.run(Call { script, partition, arguments, writes }).await
     }
 
     fn context<'a, T>(
@@ -215,7 +228,7 @@ impl Desk {
     async fn draw(&self, count: usize, now: Timestamp) -> Result<i64, StoreError> {
         let context = self.context(0, now, Some(count), None, &Nothing {});
         let arguments = vec![b"number".to_vec(), json(&context)?.into_bytes()];
-        let answer = self.link.run(Call { partition: 0, arguments, writes: true }).await?;
+        let answer = self.call("number", 0, arguments, true).await?;
         let [_, answer, _, _] = array(answer)?;
         read(answer)
     }

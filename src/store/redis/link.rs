@@ -51,9 +51,10 @@ pub enum OpenError {
     Refused(String),
 }
 
-/// One run of the script.
+/// One run of a script.
 #[derive(Debug)]
 pub(super) struct Call {
+    pub(super) script: &'static Script,
     pub(super) partition: u32,
     /// `ARGV`: the operation, what it asks, and its blobs.
     pub(super) arguments: Vec<Vec<u8>>,
@@ -82,7 +83,6 @@ pub(super) struct Link {
 #[derive(Debug)]
 struct Shared {
     way: Arc<Way>,
-    script: &'static Script,
     servers: Servers,
     heard: broadcast::Sender<Heard>,
     tasks: TaskTracker,
@@ -108,7 +108,7 @@ impl Link {
     /// # Errors
     ///
     /// [`OpenError::Refused`] with one line that names the server, what is wrong, and the remedy.
-    pub(super) async fn open(state: &config::Redis, script: &'static Script) -> Result<Self, OpenError> {
+    pub(super) async fn open(state: &config::Redis) -> Result<Self, OpenError> {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let way = Arc::new(Way::new(state.clone(), tasks.clone(), stop.clone()));
         let servers = match Servers::open(&way).await {
@@ -120,18 +120,17 @@ impl Link {
         };
         let heard = broadcast::channel(UNHEARD).0;
         tasks.spawn(ear::listen(way.clone(), servers.clone(), heard.clone()));
-        Ok(Self { shared: Arc::new(Shared { way, script, servers, heard, tasks, stop }) })
+        Ok(Self { shared: Arc::new(Shared { way, servers, heard, tasks, stop }) })
     }
 
-    /// Runs the script once. A server that has lost it gets it again.
+    /// Runs a script once. A server that does not have it gets it.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`]: nothing was done, unless the text says that the call's fate is
     /// unknown.
     pub(super) async fn run(&self, call: Call) -> Result<Value, StoreError> {
-        let run =
-            Run::new(self.shared.script, &self.shared.way.slots, call).map_err(StoreError::Unavailable)?;
+        let run = Run::new(&self.shared.way.slots, call).map_err(StoreError::Unavailable)?;
         let answer = match &self.shared.servers {
             Servers::One(node) => node.run(&run).await.map_err(Failed::line),
             Servers::Cluster(cluster) => cluster.run(&run).await,

@@ -1,8 +1,17 @@
-//! The one Lua script, put together from its files.
+//! The Lua scripts, one per operation, put together from the files in `lua/`.
+//!
+//! A server runs a script from its first line at every call, so whatever stands in one costs time at
+//! every call. Each operation therefore gets only the definitions that it needs, found by the names
+//! that they mention (see [`unit`]), and never one too few: what is left out is mentioned nowhere.
 
+mod unit;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use sha1::{Digest, Sha1};
+
+use self::unit::Unit;
 
 /// A script, and by what servers know it.
 #[derive(Debug)]
@@ -12,8 +21,15 @@ pub(super) struct Script {
     pub(super) sha: String,
 }
 
+impl Script {
+    pub(super) fn new(text: String) -> Self {
+        let sha = hex::encode(Sha1::digest(text.as_bytes()));
+        Self { text, sha }
+    }
+}
+
 /// Each file may use what those before it define.
-const FILES: [&str; 15] = [
+const FILES: [&str; 14] = [
     include_str!("lua/base.lua"),
     include_str!("lua/state.lua"),
     include_str!("lua/loan.lua"),
@@ -28,12 +44,80 @@ const FILES: [&str; 15] = [
     include_str!("lua/batch.lua"),
     include_str!("lua/show.lua"),
     include_str!("lua/list.lua"),
-    include_str!("lua/main.lua"),
 ];
 
-/// What all operations run.
-pub(super) static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
-    let text = FILES.concat();
-    let sha = hex::encode(Sha1::digest(text.as_bytes()));
-    Script { text, sha }
+/// What runs at the end of each.
+const MAIN: &str = include_str!("lua/main.lua");
+
+/// The operation to which any message may come.
+const RECEIVE: &str = "receive";
+
+static SCRIPTS: LazyLock<BTreeMap<&'static str, Script>> = LazyLock::new(|| {
+    let units: Vec<Unit> = FILES.iter().flat_map(|file| Unit::all(file)).collect();
+    let ops = units.iter().flat_map(Unit::names).filter_map(|name| name.strip_prefix("ops."));
+    ops.map(|op| (op, Script::new(text(&units, op)))).collect()
 });
+
+/// The script of an operation; `None`: there is no such operation.
+pub(super) fn of(op: &str) -> Option<&'static Script> {
+    SCRIPTS.get(op)
+}
+
+/// What an operation needs of all there is, in the order of the files.
+fn text(units: &[Unit], op: &str) -> String {
+    let mut wanted = unit::mentions(MAIN);
+    wanted.insert(format!("ops.{op}"));
+    if op == RECEIVE {
+        let handlers = units.iter().flat_map(Unit::names).filter(|name| name.starts_with("handlers."));
+        wanted.extend(handlers.map(str::to_owned));
+    }
+    let mut needed = BTreeSet::new();
+    while let Some(name) = wanted.pop_first() {
+        let found = units.iter().enumerate().filter(|(_, unit)| unit.names().any(|its| its == name));
+        for (place, unit) in found {
+            if needed.insert(place) {
+                wanted.extend(unit::mentions(unit.text()));
+            }
+        }
+    }
+    let needed = needed.into_iter().filter_map(|place| units.get(place)).map(Unit::text);
+    needed.chain([MAIN]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_gets_what_it_needs_and_no_more() {
+        let text = |op| of(op).unwrap().text.as_str();
+        for (op, has, lacks) in [
+            ("ping", "function ops.ping()", "function ops.accept()"),
+            ("accept", "function handlers.deliver(", "function ops.claim()"),
+            ("claim", "local function choose(", "function ops.settle()"),
+            ("settle", "function handlers.moved(", "function ops.claim()"),
+            // Sent by name only.
+            ("seal", "function handlers.sealed(", "function ops.accept()"),
+            ("receive", "function handlers.inherit(", "function ops.seal()"),
+        ] {
+            assert!(text(op).contains(has) && !text(op).contains(lacks), "{op}: {}", text(op));
+            assert!(text(op).ends_with(MAIN));
+        }
+        assert!(text("ping").len() < 1500, "{}", text("ping"));
+        assert!(of("nothing").is_none());
+    }
+
+    #[test]
+    fn every_message_that_is_sent_has_its_handler() {
+        let units: Vec<Unit> = FILES.iter().flat_map(|file| Unit::all(file)).collect();
+        let defined: BTreeSet<_> = units.iter().flat_map(Unit::names).collect();
+        let sent: BTreeSet<_> = units
+            .iter()
+            .filter(|unit| unit.names().all(|name| name != "send"))
+            .flat_map(|unit| unit::mentions(unit.text()))
+            .filter(|name| name.starts_with("handlers."))
+            .collect();
+        assert!(sent.len() > 10, "{sent:?}");
+        assert!(sent.iter().all(|name| defined.contains(name.as_str())), "{sent:?}");
+    }
+}

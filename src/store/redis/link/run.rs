@@ -1,4 +1,4 @@
-//! One run of the script at one server.
+//! One run of a script at one server.
 
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 
@@ -7,12 +7,10 @@ use super::address::Address;
 use super::fault;
 use super::live::Live;
 use super::slots::Slots;
-use crate::store::redis::script::Script;
 
 /// A call, ready to be sent to whoever has its partition.
 #[derive(Debug)]
 pub(super) struct Run<'a> {
-    script: &'a Script,
     key: &'a str,
     call: Call,
 }
@@ -36,11 +34,11 @@ impl Failed {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(script: &'a Script, slots: &'a Slots, call: Call) -> Result<Self, String> {
+    pub(super) fn new(slots: &'a Slots, call: Call) -> Result<Self, String> {
         let key = slots
             .key(call.partition)
             .ok_or_else(|| format!("there is no partition {} of {}", call.partition, slots.all().len()))?;
-        Ok(Self { script, key, call })
+        Ok(Self { key, call })
     }
 
     pub(super) fn partition(&self) -> u32 {
@@ -49,9 +47,9 @@ impl<'a> Run<'a> {
 
     /// Runs it there. A server that does not know the script has not run it, and gets its text.
     pub(super) async fn at(&self, live: &Live) -> Result<Value, Failed> {
-        let answer = match live.ask(&self.command("EVALSHA", &self.script.sha)).await {
+        let answer = match live.ask(&self.command("EVALSHA", &self.call.script.sha)).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                live.ask(&self.command("EVAL", &self.script.text)).await
+                live.ask(&self.command("EVAL", &self.call.script.text)).await
             }
             answer => answer,
         };

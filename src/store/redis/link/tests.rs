@@ -12,7 +12,6 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use redis::Value;
-use sha1::{Digest, Sha1};
 use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -34,8 +33,7 @@ static SCRIPT: LazyLock<Script> = LazyLock::new(|| {
         if what == 'spin' then while true do end end
     "
     .to_owned();
-    let sha = hex::encode(Sha1::digest(text.as_bytes()));
-    Script { text, sha }
+    Script::new(text)
 });
 
 /// The rules of docs/redis.md for the prefix `test`.
@@ -43,17 +41,17 @@ const RULES: &str = "~{test:* &test:bell +@read +@write +@scripting -@dangerous 
                      +info +config|get +select +cluster|slots";
 
 async fn open(state: &config::Redis) -> Link {
-    Link::open(state, &SCRIPT).await.unwrap()
+    Link::open(state).await.unwrap()
 }
 
 async fn refusal(state: &config::Redis) -> String {
-    let Err(OpenError::Refused(line)) = Link::open(state, &SCRIPT).await else { panic!("it opened") };
+    let Err(OpenError::Refused(line)) = Link::open(state).await else { panic!("it opened") };
     line
 }
 
 fn call(partition: u32, arguments: &[&str]) -> Call {
     let arguments: Vec<_> = arguments.iter().map(|text| text.as_bytes().to_vec()).collect();
-    Call { partition, writes: false, arguments }
+    Call { script: &SCRIPT, partition, writes: false, arguments }
 }
 
 fn text(text: &str) -> Value {
