@@ -1,5 +1,6 @@
 //! The shared store: the suite on one server, on one server cut into partitions, and on a cluster.
 
+mod cost;
 mod crash;
 mod order;
 

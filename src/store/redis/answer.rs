@@ -78,8 +78,21 @@ impl Row {
         Ok(Self(row))
     }
 
+    /// From values of these fields; nothing where there is none.
+    pub(super) fn of(fields: &[&str], values: Vec<Value>) -> Result<Self, StoreError> {
+        let there = fields.iter().zip(values).filter(|(_, value)| *value != Value::Nil);
+        there
+            .map(|(field, value)| Ok(((*field).to_owned(), text(value)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
     pub(super) fn into_pairs(self) -> impl Iterator<Item = (String, String)> {
         self.0.into_iter()
+    }
+
+    pub(super) fn set(&mut self, field: &str, text: String) {
+        self.0.insert(field.to_owned(), text);
     }
 
     pub(super) fn maybe_text(&self, field: &str) -> Option<String> {

@@ -109,7 +109,7 @@ impl<'a> Round<'a> {
         let lease = span(self.claim.lease).max(1);
         let asked = ClaimForm { to, limit, retries, toss, lease };
         let answer = self.desk.ask(Ask::new(part, "claim", *now, &asked)).await?;
-        let Claimed { given, next_due, ends, failing_since } = leased::claimed(answer)?;
+        let Claimed { given, next_due, ends, failing_since } = leased::claimed(answer, to)?;
         let own_end = if given.is_empty() { None } else { now.checked_add(self.claim.lease).ok() };
         self.desk.rounds.learn(to, part, [next_due, ends, own_end].into_iter().flatten().min());
         let retries = given.iter().filter(|one| one.leased.tries > 0).count();

@@ -3,7 +3,7 @@
 use redis::Value;
 use serde::Deserialize;
 
-use super::answer::{Row, array, bytes, instant, items, maybe, read};
+use super::answer::{Row, array, bytes, instant, items, maybe, read, text};
 use super::pack::{unpack, unpack_json};
 use crate::model::{Delivery, Timestamp};
 use crate::store::{Leased, StoreError};
@@ -37,6 +37,10 @@ pub(super) fn delivery(row: &Row, content: Value, body: Value) -> Result<Deliver
     })
 }
 
+/// Which fields a claim tells of a delivery, in this order; the destination is known.
+const TOLD: [&str; 11] =
+    ["receipt", "event", "route", "attempts", "tries", "created", "due", "n", "lane", "batch", "supersede"];
+
 /// One that was leased, with its place in the order of all: when it is due, and its number.
 #[derive(Debug)]
 pub(super) struct Given {
@@ -54,20 +58,23 @@ pub(super) struct Claimed {
     pub(super) failing_since: Option<Timestamp>,
 }
 
-pub(super) fn claimed(answer: Value) -> Result<Claimed, StoreError> {
+/// What the deliveries of a destination that were leased were told as.
+pub(super) fn claimed(answer: Value, to: &str) -> Result<Claimed, StoreError> {
     let [given, next_due, ends, failing_since] = array(answer)?;
     let at = |value| maybe(value)?.map(instant).transpose();
     Ok(Claimed {
-        given: items(given)?.into_iter().map(self::given).collect::<Result<_, _>>()?,
+        given: items(given)?.into_iter().map(|one| self::given(one, to)).collect::<Result<_, _>>()?,
         next_due: at(next_due)?,
         ends: at(ends)?,
         failing_since: at(failing_since)?,
     })
 }
 
-fn given(value: Value) -> Result<Given, StoreError> {
-    let [row, content, body, token] = array(value)?;
-    let row = Row::new(row)?;
+fn given(value: Value, to: &str) -> Result<Given, StoreError> {
+    let [id, row, content, body, token] = array(value)?;
+    let mut row = Row::of(&TOLD, items(row)?)?;
+    row.set("id", text(id)?);
+    row.set("to", to.to_owned());
     let leased = Leased {
         delivery: delivery(&row, content, body)?,
         attempts: row.get("attempts")?,

@@ -13,7 +13,7 @@ const PROBE: &str = "
     local key, channel, sha = ARGV[1], ARGV[2], ARGV[3]
     local wanted = {
         {'get', key}, {'set', key, ''}, {'incr', key}, {'del', key}, {'exists', key},
-        {'hset', key, '', ''}, {'hgetall', key}, {'sadd', key, ''}, {'smembers', key},
+        {'hset', key, '', ''}, {'hgetall', key},
         {'rpush', key, ''}, {'lrange', key, 0, 0}, {'zadd', key, 0, ''}, {'zrange', key, 0, 0},
         {'pexpire', key, 1}, {'time'}, {'publish', channel, ''},
         {'subscribe', channel}, {'evalsha', sha, 1, key},

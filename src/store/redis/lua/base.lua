@@ -14,8 +14,8 @@ local HERE, HOME = A.part, 0
 -- The files that follow put their functions here.
 local ops, handlers = {}, {}
 
-local function key(...)
-    return base .. table.concat({...}, ':')
+local function key(name, what)
+    return what and base .. name .. ':' .. what or base .. name
 end
 
 -- The i-th of what was sent along uninterpreted.
@@ -23,9 +23,13 @@ local function blob(i)
     return ARGV[2 + i]
 end
 
--- A whole number as text. `..` and `tostring` would print 14 digits only.
+-- Whole numbers as text; the quick way only works where the server's `long` has 64 bits.
+local WHOLE = string.format('%d', 2 ^ 40) == '1099511627776' and '%d' or '%.0f'
+
+-- A whole number as text. `..` and `tostring` would print 14 digits only. For commands, too: a number is
+-- printed in more than its digits' time there.
 local function int(n)
-    return string.format('%.0f', n)
+    return string.format(WHOLE, n)
 end
 
 local function num(text)
@@ -34,7 +38,8 @@ end
 
 -- A member that sorts by number where scores are equal.
 local function mark(n, id)
-    return string.format('%016.0f', n) .. id
+    local digits = type(n) == 'string' and n or int(n)
+    return string.rep('0', 16 - #digits) .. digits .. id
 end
 
 local function unmark(member)
@@ -50,6 +55,13 @@ local function hash(name)
     return row
 end
 
+-- A command with arguments behind the key that may be more than Lua passes on at once.
+local function call_with(command, name, arguments)
+    for i = 1, #arguments, 2000 do
+        redis.call(command, name, unpack(arguments, i, math.min(i + 1999, #arguments)))
+    end
+end
+
 -- Writes what is there of a table into a hash.
 local function put(name, row)
     local flat = {}
@@ -57,12 +69,12 @@ local function put(name, row)
         flat[#flat + 1] = field
         flat[#flat + 1] = value
     end
-    redis.call('HSET', name, unpack(flat))
+    call_with('HSET', name, flat)
 end
 
 -- The score of the first member of a sorted set, or nil.
 local function first_score(name)
-    return tonumber(redis.call('ZRANGE', name, 0, 0, 'WITHSCORES')[2])
+    return tonumber(redis.call('ZRANGE', name, '0', '0', 'WITHSCORES')[2])
 end
 
 -- The earlier of two instants that may be missing.
@@ -88,7 +100,7 @@ end
 
 -- What is due of a sorted set of marked ids by instants, the first so many; and when the next is.
 local function due_of(name, limit)
-    local flat, found = redis.call('ZRANGE', name, 0, limit, 'WITHSCORES'), {}
+    local flat, found = redis.call('ZRANGE', name, '0', int(limit), 'WITHSCORES'), {}
     for i = 1, #flat, 2 do
         local at = tonumber(flat[i + 1])
         if at > T or #found >= limit then return found, at end
@@ -104,16 +116,17 @@ end
 
 local drawn = A.number
 
--- Draws numbers at home; the first of them.
-local function draw(count)
-    local first = next_number(num(redis.call('GET', key('number'))))
-    redis.call('SET', key('number'), int(first + count - 1))
-    return first
+-- Takes so many numbers of those that a key counts; the first of them.
+local function take(name, count)
+    local last = num(redis.call('SET', name, int(REAL + count - 1), 'GET'))
+    if last < REAL then return REAL end
+    redis.call('SET', name, int(last + count))
+    return last + 1
 end
 
 -- The next number: of those that the gateway drew before, or of home's where that is here.
 local function number()
-    local n = drawn or draw(A.numbers or 1)
+    local n = drawn or take(key('number'), A.numbers or 1)
     drawn = n + 1
     return n
 end
@@ -196,5 +209,5 @@ end
 
 -- Numbers for an operation in another partition.
 function ops.number()
-    return int(draw(A.numbers))
+    return int(take(key('number'), A.numbers))
 end

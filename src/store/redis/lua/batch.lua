@@ -6,12 +6,13 @@
 
 -- What is complete: at most so many, the oldest due first; and when to ask again.
 local function ripe(limit)
-    for _, id in ipairs(loan.over('batches')) do
+    local over, first_end = loan.over('batches')
+    for _, id in ipairs(over) do
         if batch.row(id) then batch.refresh(id) end
     end
     hush()
     local found, next_due = due_of(key('ripe'), limit)
-    return found, earlier(loan.first_end('batches'), next_due)
+    return found, earlier(first_end, next_due)
 end
 
 -- When those are due that are complete, with what tells them apart; then when to ask again.
@@ -180,8 +181,8 @@ end
 -- deliveries; the last ones empty while it is open.
 function ops.became()
     local of_batch = {}
-    for id, packed in pairs(hash(key('rd', A.id)) or {}) do
-        local part, route, n, sent_in = unpack(cmsgpack.unpack(packed))
+    for id, known in pairs(receipt.deliveries(A.id)) do
+        local _, _, n, sent_in = unpack(known)
         if sent_in then
             of_batch[sent_in] = of_batch[sent_in] or {}
             table.insert(of_batch[sent_in], mark(n, id))

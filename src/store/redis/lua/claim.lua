@@ -17,26 +17,50 @@ local function choose(fresh, again)
     return chosen, earlier(left_fresh and left_fresh.due, left_again and left_again.due)
 end
 
--- Leases what is wanted: the fields of each with its blobs and its token; then, empty where there is none,
--- when the next one is due, when the first of the leases given before ends, and since when attempts fail.
+-- The fields of a delivery that are told, in this order: see `Given`.
+local TOLD = {
+    'receipt', 'event', 'route', 'attempts', 'tries', 'created', 'due', 'n', 'lane', 'batch', 'supersede',
+}
+
+-- Deliveries that are pending, each as its fields, its blobs, and its slot.
+local function pending_of(chosen)
+    local found = {}
+    for _, candidate in ipairs(chosen) do
+        local id = candidate.id
+        local row = redis.call('HMGET', key('d', id), 'state', unpack(TOLD))
+        if table.remove(row, 1) == 'pending' then
+            local blobs = redis.call('HMGET', key('db', id), 'content', 'body')
+            found[#found + 1] = {id, row, blobs[1], blobs[2], slot_of({id = id, lane = row[9]})}
+        end
+    end
+    return found
+end
+
+-- Takes candidates out of the two sets. That is the first write, which a server must take that is full.
+local function take_out(chosen)
+    local sets = {}
+    for _, candidate in ipairs(chosen) do
+        sets[candidate.set] = sets[candidate.set] or {}
+        table.insert(sets[candidate.set], candidate.member)
+    end
+    for set, members in pairs(sets) do call_with('ZREM', set, members) end
+end
+
+-- Leases what is wanted: id, fields, blobs and token of each; then, empty where there is none, when the next one is
+-- due, when the first of the leases given before ends, and since when attempts fail.
 function ops.claim()
     local state = condition.of(A.to)
     local failing = state.failing and int(state.failing) or ''
     if state.paused then return {{}, '', '', failing} end
-    lane.take_back(A.to)
+    local ends = lane.take_back(A.to)
     hush()
     local fresh, next_fresh = due_of(key('fresh', A.to), A.limit)
     local again, next_again = due_of(key('again', A.to), A.limit)
-    local ends = loan.first_end(kind_of(A.to))
     local chosen, left = choose(fresh, again)
-    local leased = {}
-    for i, candidate in ipairs(chosen) do
-        redis.call('ZREM', candidate.set, candidate.member)
-        local row = delivery.row(candidate.id)
-        local token = loan.give(kind_of(A.to), slot_of(row), candidate.id)
-        local blobs = redis.call('HMGET', key('db', candidate.id), 'content', 'body')
-        leased[i] = {redis.call('HGETALL', key('d', candidate.id)), blobs[1], blobs[2], token}
-    end
-    local next_due = earlier(left, earlier(next_fresh, next_again))
-    return {leased, told(next_due), told(ends), failing}
+    take_out(chosen)
+    local leased, wanted = pending_of(chosen), {}
+    for i, one in ipairs(leased) do wanted[i] = {one[5], one[1]} end
+    local tokens = loan.give_all(kind_of(A.to), wanted)
+    for i, one in ipairs(leased) do one[5] = tokens[i] end
+    return {leased, told(earlier(left, earlier(next_fresh, next_again))), told(ends), failing}
 end

@@ -13,9 +13,8 @@ local APART = 72 * HOUR
 
 function handlers.notice(m)
     if HERE ~= HOME then return end
-    local n = next_number(num(redis.call('GET', key('noticed'))))
-    redis.call('SET', key('noticed'), int(n))
-    redis.call('ZADD', key('notices'), n, int(n) .. ' ' .. int(m.at) .. ' ' .. m.told)
+    local n = int(take(key('noticed'), 1))
+    redis.call('ZADD', key('notices'), n, n .. ' ' .. int(m.at) .. ' ' .. m.told)
     call_all('e:notices')
 end
 

@@ -24,11 +24,11 @@ end
 
 local function rivalry(row)
     if not row.supersede or not row.lane or row.batch then return nil end
-    return int(#row.to) .. ':' .. row.to .. ':' .. int(#row.lane) .. ':' .. row.lane .. ':' .. row.route
+    return #row.to .. ':' .. row.to .. ':' .. #row.lane .. ':' .. row.lane .. ':' .. row.route
 end
 
 local function rival_member(row)
-    return mark(num(row.en), row.id)
+    return mark(row.en, row.id)
 end
 
 local function is_older(rn, en, row)
@@ -41,37 +41,44 @@ local function is_newer(rn, en, row)
     return en > num(row.en)
 end
 
+-- Lets one wait that became pending just now; whether it is alone in its lane.
 local function wait(row)
-    local member = mark(num(row.n), row.id)
-    redis.call('ZADD', key('waiting'), num(row.created), member)
-    redis.call('HINCRBY', key('backlog'), row.to, 1)
+    redis.call('ZADD', key('waiting'), row.created, mark(row.n, row.id))
+    redis.call('HINCRBY', key('backlog'), row.to, '1')
     local rivals = rivalry(row)
-    if rivals then redis.call('ZADD', key('rivals', rivals), num(row.rn), rival_member(row)) end
-    lane.join(row)
+    if rivals then redis.call('ZADD', key('rivals', rivals), row.rn, rival_member(row)) end
+    local is_alone = lane.join(row)
     ring('d:' .. row.to)
+    return is_alone
 end
 
--- Ends a pending delivery and lets the next of its lane go. `ending`: { state, reason, by, now }.
-function delivery.finish(row, ending)
-    local name, member = key('d', row.id), mark(num(row.n), row.id)
+-- Ends a pending delivery and lets the next of its lane go; whether it was the last. `ending`: { state, reason, by,
+-- now, was_at_work (see `lane.leave`) }. `changed`: what else is to be written, as fields and values.
+function delivery.finish(row, ending, changed)
+    local flat, member = changed or {}, mark(row.n, row.id)
     redis.call('ZREM', key('waiting'), member)
-    redis.call('HSET', name, 'state', ending.state, 'finished', int(ending.now))
-    if ending.reason then redis.call('HSET', name, 'reason', ending.reason) end
-    if ending.by then redis.call('HSET', name, 'by', ending.by) end
-    if ending.state == 'dead' then redis.call('ZADD', key('dead'), num(row.created), member) end
-    redis.call('HINCRBY', key('backlog'), row.to, -1)
+    for _, field in ipairs({'state', 'reason', 'by'}) do
+        if ending[field] then
+            flat[#flat + 1] = field
+            flat[#flat + 1] = ending[field]
+        end
+    end
+    redis.call('HSET', key('d', row.id), 'finished', int(ending.now), unpack(flat))
+    if ending.state == 'dead' then redis.call('ZADD', key('dead'), row.created, member) end
+    redis.call('HINCRBY', key('backlog'), row.to, '-1')
     local rivals = rivalry(row)
     if rivals then redis.call('ZREM', key('rivals', rivals), rival_member(row)) end
-    lane.leave(row)
+    local was_last = lane.leave(row, ending.was_at_work)
     ring('d:' .. row.to)
     delivery.tell(row, 'pending', ending.state, ending.now)
+    return was_last
 end
 
 -- Makes a dead or cancelled one pending again, due now, where it stood in its lane.
 function delivery.revive(row)
     local name, before = key('d', row.id), row.state
-    redis.call('ZREM', key('dead'), mark(num(row.n), row.id))
-    redis.call('HSET', name, 'state', 'pending', 'tries', 0, 'due', int(T))
+    redis.call('ZREM', key('dead'), mark(row.n, row.id))
+    redis.call('HSET', name, 'state', 'pending', 'tries', '0', 'due', int(T))
     redis.call('HDEL', name, 'finished', 'reason')
     row.state, row.tries, row.due = 'pending', '0', int(T)
     wait(row)
@@ -89,28 +96,37 @@ function delivery.tell(row, from, to, now)
     send(row.from, 'moved', moved)
 end
 
+-- The newest that got through of those that a delivery competes with: its rn, en and id.
+local function newest(rivals)
+    local packed = redis.call('HGET', key('newest'), rivals)
+    return packed and cmsgpack.unpack(packed) or {}
+end
+
 -- The id of a delivery of a newer event that waits or got through.
-function delivery.newer(row)
-    local rivals = rivalry(row)
-    if not rivals then return nil end
-    local last = redis.call('ZRANGE', key('rivals', rivals), -1, -1, 'WITHSCORES')
+local function newer_of(row, rivals, is_alone)
+    local last = is_alone and {} or redis.call('ZRANGE', key('rivals', rivals), '-1', '-1', 'WITHSCORES')
     if last[1] and is_newer(num(last[2]), num(string.sub(last[1], 1, 16)), row) then
         return unmark(last[1])
     end
-    local packed = redis.call('HGET', key('newest'), rivals)
-    if not packed then return nil end
-    local rn, en, id = unpack(cmsgpack.unpack(packed))
-    return is_newer(rn, en, row) and id or nil
+    local rn, en, id = unpack(newest(rivals))
+    return rn and is_newer(rn, en, row) and id or nil
 end
 
-local function end_for(row, by, now)
-    delivery.finish(row, {state = 'superseded', reason = 'superseded by ' .. by, by = by, now = now})
+-- The same of any delivery.
+function delivery.newer(row)
+    local rivals = rivalry(row)
+    return rivals and newer_of(row, rivals)
+end
+
+local function end_for(row, by, now, changed)
+    local ending = {state = 'superseded', reason = 'superseded by ' .. by, by = by, now = now}
+    delivery.finish(row, ending, changed)
 end
 
 -- Ends what is older and waits; what is under way goes on.
 local function end_older(row, rivals, now)
     local members =
-        redis.call('ZRANGEBYSCORE', key('rivals', rivals), '-inf', num(row.rn), 'WITHSCORES')
+        redis.call('ZRANGEBYSCORE', key('rivals', rivals), '-inf', row.rn, 'WITHSCORES')
     for i = 1, #members, 2 do
         local id = unmark(members[i])
         if is_older(num(members[i + 1]), num(string.sub(members[i], 1, 16)), row) then
@@ -126,37 +142,37 @@ local function end_older(row, rivals, now)
     end
 end
 
--- It is pending since just now: it ends what it is newer than, or is ended itself.
-function delivery.arrived(row, now)
+-- It is pending since just now: it ends what it is newer than, or is ended itself. Nothing competes with one that
+-- is alone in its lane but what got through.
+function delivery.arrived(row, now, is_alone)
     local rivals = rivalry(row)
     if not rivals then return end
-    local by = delivery.newer(row)
-    if by then end_for(row, by, now) else end_older(row, rivals, now) end
+    local by = newer_of(row, rivals, is_alone)
+    if by then return end_for(row, by, now) end
+    if not is_alone then end_older(row, rivals, now) end
 end
 
--- It got through: nothing older may follow it.
-local function got_through(row, now)
+-- It got through: nothing older may follow it, and nothing waits where it was the last in its lane.
+local function got_through(row, now, was_last)
     local rivals = rivalry(row)
     if not rivals then return end
-    local packed = redis.call('HGET', key('newest'), rivals)
-    local known = packed and cmsgpack.unpack(packed)
-    if not known or not is_newer(known[1], known[2], row) then
+    local rn, en = unpack(newest(rivals))
+    if not rn or not is_newer(rn, en, row) then
         redis.call('HSET', key('newest'), rivals, cmsgpack.pack({num(row.rn), num(row.en), row.id}))
-        redis.call('ZADD', key('newest_by'), num(row.rn), rivals)
+        redis.call('ZADD', key('newest_by'), row.rn, rivals)
     end
-    end_older(row, rivals, now)
+    if not was_last then end_older(row, rivals, now) end
 end
 
 -- A new one, which its receipt counts already: { row, content, body }.
 function handlers.deliver(m)
-    local row = m.row
-    row.state, row.attempts, row.tries = 'pending', 0, 0
+    local row, member = m.row, mark(m.row.n, m.row.id)
+    row.state, row.attempts, row.tries = 'pending', '0', '0'
     put(key('d', row.id), row)
     redis.call('HSET', key('db', row.id), 'content', m.content, 'body', m.body)
-    redis.call('ZADD', key('deliveries'), row.created, mark(row.n, row.id))
-    redis.call('ZADD', key('to', row.to), row.created, mark(row.n, row.id))
-    wait(row)
-    delivery.arrived(row, row.created)
+    redis.call('ZADD', key('deliveries'), row.created, member)
+    redis.call('ZADD', key('to', row.to), row.created, member)
+    delivery.arrived(row, num(row.created), wait(row))
 end
 
 -- Retention took what it was of.
@@ -164,7 +180,7 @@ function handlers.forget(m)
     for _, id in ipairs(m.deliveries) do
         local row = delivery.row(id)
         if row then
-            local member = mark(num(row.n), id)
+            local member = mark(row.n, id)
             for _, name in ipairs({key('deliveries'), key('waiting'), key('dead'), key('to', row.to)}) do
                 redis.call('ZREM', name, member)
             end
@@ -180,49 +196,49 @@ local function held_loan(id, destination, slot)
     return nil
 end
 
+-- Keeps an attempt; what it changes, as fields and values that are still to be written.
 local function record(row)
-    local name = key('d', row.id)
-    redis.call('RPUSH', key('da', row.id), blob(1))
-    redis.call('LTRIM', key('da', row.id), -ATTEMPTS, -1)
-    redis.call('HINCRBY', name, 'attempts', 1)
-    row.tries = redis.call('HINCRBY', name, 'tries', 1)
-    if A.status then
-        redis.call('HSET', name, 'status', A.status)
-    else
-        redis.call('HDEL', name, 'status')
+    local attempts = redis.call('RPUSH', key('da', row.id), blob(1))
+    if attempts > ATTEMPTS then redis.call('LTRIM', key('da', row.id), int(-ATTEMPTS), '-1') end
+    row.attempts, row.tries = int(num(row.attempts) + 1), int(num(row.tries) + 1)
+    local changed = {'attempts', row.attempts, 'tries', row.tries}
+    for field, value in pairs({class = A.class, status = A.status and int(A.status)}) do
+        changed[#changed + 1] = field
+        changed[#changed + 1] = value
     end
-    if A.class then redis.call('HSET', name, 'class', A.class) end
+    if row.status and not A.status then redis.call('HDEL', key('d', row.id), 'status') end
+    return changed
 end
 
-local function again(row)
+local function try_again(row, changed)
     local by = delivery.newer(row)
-    if by then return end_for(row, by, A.now) end
+    if by then return end_for(row, by, A.now, changed) end
     row.due = int(due(A.again))
-    redis.call('HSET', key('d', row.id), 'due', row.due)
+    redis.call('HSET', key('d', row.id), 'due', row.due, unpack(changed))
     lane.refresh_slot(row)
     ring('d:' .. row.to)
 end
 
 -- Records an attempt (the blob) and what follows from it.
 function ops.settle()
-    local kind = kind_of(A.to)
-    local row = held_loan(A.id, A.to, A.slot) and delivery.row(A.id)
+    local known = held_loan(A.id, A.to, A.slot)
+    local row = known and delivery.row(A.id)
     if not row or row.state ~= 'pending' then return refuse('lost', A.id) end
     -- The first write frees memory, so that a full server can still be emptied.
-    loan.finish(kind, A.slot)
-    record(row)
+    local was_at_work = loan.finish(kind_of(A.to), A.slot) and known.ends > T
+    local changed = record(row)
+    local ending = {state = A.state, reason = A.reason, now = A.now, was_at_work = was_at_work}
     if A.state == 'delivered' then
         condition.succeeded(row.to, A.now)
-        delivery.finish(row, {state = 'delivered', reason = A.reason, now = A.now})
-        got_through(row, A.now)
+        got_through(row, A.now, delivery.finish(row, ending, changed))
         return
     end
     condition.failed(row.to, A.now)
     if A.state == 'dead' then
-        delivery.finish(row, {state = 'dead', reason = A.reason, now = A.now})
+        delivery.finish(row, ending, changed)
         if not row.own then notice.tell(A.now, {told = 'delivery_dead', delivery = row.id}) end
     else
-        again(row)
+        try_again(row, changed)
     end
 end
 
@@ -253,7 +269,7 @@ function ops.retry()
         delivery.arrived(row, A.now)
     else
         row.due, row.tries = int(T), '0'
-        redis.call('HSET', key('d', row.id), 'due', row.due, 'tries', 0)
+        redis.call('HSET', key('d', row.id), 'due', row.due, 'tries', '0')
         lane.refresh_slot(row)
     end
     call_all('d:' .. row.to)
@@ -285,8 +301,8 @@ function ops.adopt()
     redis.call('DEL', key('da', A.id))
     for i = 3, #ARGV do redis.call('RPUSH', key('da', A.id), ARGV[i]) end
     row.tries, row.due = int(A.tries), int(due(A.due))
-    redis.call('HSET', key('d', A.id), 'attempts', A.made, 'tries', row.tries, 'due', row.due)
+    redis.call('HSET', key('d', A.id), 'attempts', int(A.made), 'tries', row.tries, 'due', row.due)
     if A.class then redis.call('HSET', key('d', A.id), 'class', A.class) end
-    if A.status then redis.call('HSET', key('d', A.id), 'status', A.status) end
+    if A.status then redis.call('HSET', key('d', A.id), 'status', int(A.status)) end
     lane.refresh_slot(row)
 end

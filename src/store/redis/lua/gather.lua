@@ -30,9 +30,7 @@ local function place_of(m)
 end
 
 local function next_batched()
-    local n = next_number(num(redis.call('GET', key('batched'))))
-    redis.call('SET', key('batched'), int(n))
-    return n
+    return int(take(key('batched'), 1))
 end
 
 -- An open batch, or nil.
@@ -43,7 +41,7 @@ end
 -- Whether it can be given to who seals: those of one group are sealed one after the other, as they came.
 function batch.refresh(id)
     local row = batch.row(id)
-    local member, is = mark(num(row.n), id), num(row.due)
+    local member, is = mark(row.n, id), num(row.due)
     local oldest = redis.call('ZRANGE', key('group', row.scope), 0, 0)[1]
     if oldest ~= id or loan.runs('batches', id) then
         redis.call('ZREM', key('ripe'), member)
@@ -79,7 +77,7 @@ function batch.close(row)
     redis.call('ZREM', key('open'), id)
     redis.call('ZREM', group, id)
     redis.call('ZREM', key('vacant', row.scope), id)
-    redis.call('ZREM', key('ripe'), mark(num(row.n), id))
+    redis.call('ZREM', key('ripe'), mark(row.n, id))
     redis.call('DEL', key('b', id), key('bm', id), key('bi', id), key('bc', id))
     local next_one = redis.call('ZRANGE', group, 0, 0)[1]
     if next_one then batch.refresh(next_one) end
@@ -104,7 +102,7 @@ end
 
 local function open(m)
     local row = {
-        id = m.batch, n = int(next_batched()), route = m.route, by = m.by, key = m.key, group = m.group,
+        id = m.batch, n = next_batched(), route = m.route, by = m.by, key = m.key, group = m.group,
         scope = m.scope, at = int(m.now), opened = int(m.at), joined = int(m.at), bytes = 0,
     }
     for _, list in ipairs({key('open'), key('group', m.scope), key('vacant', m.scope)}) do

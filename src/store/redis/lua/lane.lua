@@ -10,7 +10,7 @@
 local lane = {}
 
 local function scoped(name, destination, rest)
-    return key(name, int(#destination), destination, rest)
+    return key(name, #destination .. ':' .. destination .. ':' .. rest)
 end
 
 -- What a loan is about: a whole lane, or one delivery.
@@ -22,26 +22,31 @@ local function kind_of(destination)
     return 'd:' .. destination
 end
 
-local function first_due(destination)
-    return earlier(first_score(key('fresh', destination)), first_score(key('again', destination)))
+-- Where a delivery is while it may be claimed, and where it would be with or without tries.
+local function ready_in(row)
+    local fresh, again = key('fresh', row.to), key('again', row.to)
+    if num(row.tries) > 0 then return again, fresh end
+    return fresh, again
+end
+
+-- Lets a delivery be claimed that is not in the other one of the two sets.
+local function offer(row, mine, other)
+    -- Who found nothing waits to be called; who found more than it could take comes back by itself.
+    local is, was = num(row.due), first_score(mine)
+    if not was or is < was then was = earlier(was, first_score(other)) end
+    redis.call('ZADD', mine, row.due, mark(row.n, row.id))
+    if not was or is < was then call_all('d:' .. row.to) else ring('d:' .. row.to) end
 end
 
 -- Lets a delivery be claimed, or not.
 local function set_ready(row, is_ready)
-    local member = mark(num(row.n), row.id)
-    local fresh, again = key('fresh', row.to), key('again', row.to)
-    if not is_ready then
-        redis.call('ZREM', fresh, member)
-        redis.call('ZREM', again, member)
-        return
+    local member, mine, other = mark(row.n, row.id), ready_in(row)
+    if is_ready then
+        redis.call('ZREM', other, member)
+        return offer(row, mine, other)
     end
-    local mine, other = fresh, again
-    if num(row.tries) > 0 then mine, other = again, fresh end
-    -- Who found nothing waits to be called; who found more than it could take comes back by itself.
-    local was, is = first_due(row.to), num(row.due)
+    redis.call('ZREM', mine, member)
     redis.call('ZREM', other, member)
-    redis.call('ZADD', mine, is, member)
-    if not was or is < was then call_all('d:' .. row.to) else ring('d:' .. row.to) end
 end
 
 -- What readiness depends on, of a pending delivery.
@@ -67,25 +72,43 @@ function lane.refresh_slot(row)
     set_ready(row, not loan.runs(kind_of(row.to), slot_of(row)))
 end
 
--- Adds a pending delivery at its place.
+-- Adds a delivery that became pending just now at its place; whether it is alone there. Nobody is at work on
+-- it, nor in a lane in which nothing is.
 function lane.join(row)
-    if not row.lane then return lane.refresh_slot(row) end
-    local name, member = scoped('lane', row.to, row.lane), mark(num(row.n), row.id)
-    redis.call('ZADD', name, num(row.place), member)
-    if redis.call('ZRANGE', name, 0, 0)[1] == member then lane.refresh(row.to, row.lane) end
+    if not row.lane then
+        offer(row, ready_in(row))
+        return true
+    end
+    local name, member, place = scoped('lane', row.to, row.lane), mark(row.n, row.id), num(row.place)
+    local head = redis.call('ZRANGE', name, '0', '0', 'WITHSCORES')
+    redis.call('ZADD', name, row.place, member)
+    if not head[1] then
+        offer(row, ready_in(row))
+        return true
+    end
+    local before = tonumber(head[2])
+    if place < before or place == before and member < head[1] then lane.refresh(row.to, row.lane) end
+    return false
 end
 
--- Takes out one that is pending no more, and lets the next go.
-function lane.leave(row)
-    set_ready(row, false)
-    if not row.lane then return end
-    redis.call('ZREM', scoped('lane', row.to, row.lane), mark(num(row.n), row.id))
-    lane.refresh(row.to, row.lane)
+-- Takes out one that is pending no more, and lets the next go; whether it was the last. `was_at_work`: its
+-- loan was running until just now.
+function lane.leave(row, was_at_work)
+    if not was_at_work then set_ready(row, false) end
+    if not row.lane then return true end
+    local name = scoped('lane', row.to, row.lane)
+    redis.call('ZREM', name, mark(row.n, row.id))
+    local head = redis.call('ZRANGE', name, '0', '0')[1]
+    if not head then return true end
+    local is_busy = not was_at_work and loan.runs(kind_of(row.to), slot_of(row))
+    if not is_busy and string.sub(head, 1, 1) ~= '~' then set_ready(waiting_row(unmark(head)), true) end
+    return false
 end
 
--- Lets what a loan that ran out kept be claimed again.
+-- Lets what loans that ran out kept be claimed again; when the first of the others ends, or nil.
 function lane.take_back(destination)
-    for _, slot in ipairs(loan.over(kind_of(destination))) do
+    local over, first_end = loan.over(kind_of(destination))
+    for _, slot in ipairs(over) do
         local what = string.sub(slot, 3)
         if string.sub(slot, 1, 2) == 'l:' then
             lane.refresh(destination, what)
@@ -93,10 +116,11 @@ function lane.take_back(destination)
             set_ready(waiting_row(what), true)
         end
     end
+    return first_end
 end
 
 local function holds_of(hold)
-    return scoped('holds', hold.to, hold.lane .. ':' .. int(#hold.route) .. ':' .. hold.route)
+    return scoped('holds', hold.to, hold.lane .. ':' .. #hold.route .. ':' .. hold.route)
 end
 
 -- A hold as a member: where its receipt is, the receipt, and what the place is for.

@@ -53,11 +53,13 @@ end
 
 -- Whether a receipt has a delivery of a route, and how many were looked at.
 local function is_routed(id, route)
-    local values = redis.call('HVALS', key('rd', id))
-    for i, packed in ipairs(values) do
-        if cmsgpack.unpack(packed)[2] == route then return true, i end
+    local flat, looked_at = redis.call('HGETALL', key('r', id)), 1
+    for i = 1, #flat, 2 do
+        local kind = string.match(flat[i], '^([de]):')
+        if kind == 'd' and cmsgpack.unpack(flat[i + 1])[2] == route then return true, looked_at end
+        if kind then looked_at = looked_at + 1 end
     end
-    return false, #values + 1
+    return false, looked_at
 end
 
 local function is_wanted_receipt(id)
@@ -73,14 +75,28 @@ local function is_wanted_receipt(id)
     return true
 end
 
+local LINE = {
+    'n', 'source', 'at', 'state', 'reason', 'type', 'kind', 'name', 'events', 'deliveries', 'duplicates',
+}
+
+-- What a receipt's line is made of.
+local function line_of(id)
+    local values, flat = redis.call('HMGET', key('r', id), unpack(LINE)), {}
+    for i, field in ipairs(LINE) do
+        if values[i] then
+            flat[#flat + 1] = field
+            flat[#flat + 1] = values[i]
+        end
+    end
+    return {id, flat}
+end
+
 -- Lines are the id and the fields.
 function ops.receipts()
     local names = {key('receipts')}
     if A.source then names[#names + 1] = key('of', A.source) end
     if A.state == 'failed' then names[#names + 1] = key('failed') end
-    return walk(names, is_wanted_receipt, function(id)
-        return {id, redis.call('HGETALL', key('r', id))}
-    end)
+    return walk(names, is_wanted_receipt, line_of)
 end
 
 local function is_wanted_delivery(id)
@@ -103,9 +119,9 @@ end
 
 -- Where the deliveries of a receipt are: id and partition of each.
 function ops.deliveries_of()
-    local flat, known = redis.call('HGETALL', key('rd', A.id)), {}
-    for i = 1, #flat, 2 do known[#known + 1] = {flat[i], cmsgpack.unpack(flat[i + 1])[1]} end
-    return known
+    local lines = {}
+    for id, known in pairs(receipt.deliveries(A.id)) do lines[#lines + 1] = {id, known[1]} end
+    return lines
 end
 
 -- The lines of those of these deliveries that are wanted.

@@ -3,7 +3,6 @@
 --
 -- loans:<kind>  HASH: member -> token, until, gateway, what
 -- ends:<kind>   ZSET: members by when their loan runs out; no more there once that was noticed
--- kinds         SET: all kinds there ever were
 -- token         STRING: the last token
 
 local loan = {}
@@ -22,40 +21,54 @@ function loan.runs(kind, member)
     return ends ~= nil and ends > T
 end
 
--- Gives a member to whoever asks; a former holder has lost it. The new token.
-function loan.give(kind, member, what)
-    local token = int(next_number(num(redis.call('GET', key('token')))))
-    local ends = T + A.lease
-    redis.call('SET', key('token'), token)
-    redis.call('HSET', key('loans', kind), member, cmsgpack.pack({token, ends, A.me, what}))
-    redis.call('ZADD', key('ends', kind), ends, member)
-    redis.call('SADD', key('kinds'), kind)
-    return token
+-- Gives members to whoever asks; former holders have lost them. `wanted`: a list of { member, what }.
+-- The new tokens.
+function loan.give_all(kind, wanted)
+    if #wanted == 0 then return {} end
+    local first, ends = take(key('token'), #wanted), T + A.lease
+    local tokens, loans, scores, score = {}, {}, {}, int(ends)
+    for i, one in ipairs(wanted) do
+        local token = int(first + i - 1)
+        tokens[i], scores[2 * i - 1], scores[2 * i] = token, score, one[1]
+        loans[2 * i - 1], loans[2 * i] = one[1], cmsgpack.pack({token, ends, A.me, one[2]})
+    end
+    call_with('HSET', key('loans', kind), loans)
+    call_with('ZADD', key('ends', kind), scores)
+    return tokens
 end
 
--- Ends a loan; whether there was one.
+function loan.give(kind, member)
+    return loan.give_all(kind, {{member}})[1]
+end
+
+-- Ends a loan; whether it had not been noticed to have run out.
 function loan.finish(kind, member)
-    redis.call('ZREM', key('ends', kind), member)
-    return redis.call('HDEL', key('loans', kind), member) == 1
+    local was_running = redis.call('ZREM', key('ends', kind), member) == 1
+    redis.call('HDEL', key('loans', kind), member)
+    return was_running
 end
 
--- Members whose loan has run out since this was last asked.
+-- Members whose loan has run out since this was last asked; and when the first of the others ends, or nil.
 function loan.over(kind)
     local ends = key('ends', kind)
-    local over = redis.call('ZRANGEBYSCORE', ends, '-inf', T, 'LIMIT', 0, 1000)
-    if #over > 0 then redis.call('ZREM', ends, unpack(over)) end
-    return over
+    local first = first_score(ends)
+    if not first or first > T then return {}, first end
+    local over = redis.call('ZRANGEBYSCORE', ends, '-inf', int(T), 'LIMIT', '0', '1000')
+    redis.call('ZREM', ends, unpack(over))
+    return over, first_score(ends)
 end
 
--- When the first running loan ends, or nil.
-function loan.first_end(kind)
-    return first_score(key('ends', kind))
+-- All kinds that may have loans: a destination that has none pending had some, and is in there.
+local function kinds()
+    local all = {'batches', 'deferred'}
+    for _, destination in ipairs(redis.call('HKEYS', key('backlog'))) do all[#all + 1] = 'd:' .. destination end
+    return all
 end
 
 -- Lets the loans of a gateway run out now. Who buries itself has nobody left who works on them: they are
 -- no more.
 function ops.bury()
-    for _, kind in ipairs(redis.call('SMEMBERS', key('kinds'))) do
+    for _, kind in ipairs(kinds()) do
         local flat = redis.call('HGETALL', key('loans', kind))
         for i = 1, #flat, 2 do
             local token, ends, gateway, what = unpack(cmsgpack.unpack(flat[i + 1]))

@@ -9,6 +9,6 @@ local bells, calls = {}, {}
 for bell in pairs(rung) do bells[#bells + 1] = bell end
 for bell in pairs(called) do calls[#calls + 1] = bell end
 if #calls > 0 then
-    redis.call('PUBLISH', A.bell, A.me .. '\n' .. int(HERE) .. '\n' .. table.concat(calls, '\n'))
+    redis.call('PUBLISH', A.bell, A.me .. '\n' .. HERE .. '\n' .. table.concat(calls, '\n'))
 end
 return {'ok', answer or '', bells, carried}

@@ -30,8 +30,9 @@ end
 function deferral.set(id, at, tries)
     local before = redis.call('ZSCORE', key('deferrals'), id)
     if at then
+        at = int(at)
         redis.call('ZADD', key('deferrals'), at, id)
-        redis.call('HSET', key('r', id), 'lookups', int(at), 'tried', tries)
+        redis.call('HSET', key('r', id), 'lookups', at, 'tried', int(tries))
     elseif before then
         redis.call('ZREM', key('deferrals'), id)
         redis.call('HDEL', key('r', id), 'lookups', 'tried')
@@ -56,10 +57,9 @@ end
 local function hold(id, event, h)
     local name, place = key('rh', id), field(event, h.route, h.to, h.lane)
     if redis.call('HEXISTS', name, place) == 1 then return end
-    local n = number()
-    redis.call('HSET', name, place, cmsgpack.pack({h.part, n}))
+    redis.call('HSET', name, place, cmsgpack.pack({h.part, h.n}))
     send(h.part, 'hold', {
-        from = HERE, receipt = id, event = event, route = h.route, to = h.to, lane = h.lane, place = n,
+        from = HERE, receipt = id, event = event, route = h.route, to = h.to, lane = h.lane, place = h.n,
     })
 end
 
@@ -89,18 +89,18 @@ local function scope_of(g)
 end
 
 -- Puts an event into the batch of its group; 1 if it is in one more batch than before. An event that
--- waits for this route already waits on, with what is known of it now.
-local function gather(id, event, g, now)
-    local name, place, scope = key('rm', id), field(event, g.route), scope_of(g)
+-- waits for this route already waits on, with what is known of it now. `about`: see `follow`.
+local function gather(about, event, g, now)
+    local id, scope = about.id, scope_of(g)
+    local name, place = key('rm', id), field(event, g.route)
     local packed = redis.call('HGET', name, place)
     local known = packed and cmsgpack.unpack(packed)
     local waits = known and not known.became
     local message = {
-        from = HERE, receipt = id, rn = num(redis.call('HGET', key('r', id), 'n')), event = event,
-        en = tally.unpack(redis.call('HGET', key('re', id), event)).n, now = now, at = due(now),
-        scope = scope, content = blob(g.blob), size = g.size, batch = g.batch, route = g.route, by = g.by,
-        key = g.key, group = g.group, quiet = g.quiet, max_wait = g.max_wait, max_events = g.max_events,
-        max_bytes = g.max_bytes, alone = g.alone, own = is_own(id) and 1 or nil,
+        from = HERE, receipt = id, rn = about.n, event = event, en = about.places[event], now = now,
+        at = due(now), scope = scope, content = blob(g.blob), size = g.size, batch = g.batch,
+        route = g.route, by = g.by, key = g.key, group = g.group, quiet = g.quiet, max_wait = g.max_wait,
+        max_events = g.max_events, max_bytes = g.max_bytes, alone = g.alone, own = about.own,
     }
     redis.call('HSET', name, place, cmsgpack.pack({part = g.part, scope = scope, join = g.batch}))
     if waits and known.part == g.part and known.scope == scope then
@@ -135,9 +135,10 @@ end
 -- route, became (sent | dropped | failed), why, failure (JSON), batch, at (its partition), deliveries (of
 -- { id, part, n }), now }. What became of it counts for events that were not gathered anew meanwhile.
 function handlers.sealed(m)
-    local count, is_failed = #m.deliveries, false
+    local name, count, is_failed = key('r', m.receipt), #m.deliveries, false
+    if redis.call('EXISTS', name) == 0 then return end
     for _, d in ipairs(m.deliveries) do
-        redis.call('HSET', key('rd', m.receipt), d.id, cmsgpack.pack({d.part, m.route, d.n, m.batch, m.at}))
+        redis.call('HSET', name, 'd:' .. d.id, cmsgpack.pack({d.part, m.route, d.n, m.batch, m.at}))
     end
     receipt.count(m.receipt, {deliveries = count, pending = count - #m.events, finished = m.now})
     for i, event in ipairs(m.events) do
@@ -151,7 +152,7 @@ function handlers.sealed(m)
         is_failed = is_failed or counts and m.became == 'failed'
     end
     if is_failed then
-        if redis.call('HGET', key('r', m.receipt), 'state') ~= 'failed' then
+        if redis.call('HGET', name, 'state') ~= 'failed' then
             receipt.judge(m.receipt, m.why)
             receipt.shelve(m.receipt)
         end
@@ -160,66 +161,69 @@ function handlers.sealed(m)
 end
 
 -- Sends one delivery into its lane, to the place that was held for it if there is one.
-local function deliver(id, event, d)
-    local n, held = number(), nil
-    if d.lane then held = redis.call('HGET', key('rh', id), field(event, d.route, d.to, d.lane)) end
-    local packed = redis.call('HGET', key('re', id), event)
-    redis.call('HSET', key('rd', id), d.id, cmsgpack.pack({d.part, d.route, n}))
+local function deliver(about, event, d)
+    local place = d.n
+    if d.lane and about.may_hold then
+        local held = redis.call('HGET', key('rh', about.id), field(event, d.route, d.to, d.lane))
+        place = held and cmsgpack.unpack(held)[2] or place
+    end
     send(d.part, 'deliver', {
         content = blob(d.blob), body = blob(d.blob + 1),
         row = {
-            id = d.id, n = n, place = held and cmsgpack.unpack(held)[2] or n, receipt = id, event = event,
-            from = HERE, rn = num(redis.call('HGET', key('r', id), 'n')), en = tally.unpack(packed).n,
-            route = d.route, to = d.to, lane = d.lane, created = d.created, due = due(d.created),
-            supersede = d.supersede and 1 or nil, own = is_own(id) and 1 or nil,
+            id = d.id, n = int(d.n), place = int(place), receipt = about.id, event = event, from = int(HERE),
+            rn = int(about.n), en = int(about.places[event]), route = d.route, to = d.to, lane = d.lane,
+            created = int(d.created), due = int(due(d.created)), supersede = d.supersede and '1' or nil,
+            own = about.own,
         },
     })
 end
 
--- Adds deliveries and held places, in the order of events and routes. The tallies have them.
-local function add(id, o, joined)
-    local count = #o.deliveries
-    receipt.count(id, {deliveries = count, pending = count + joined})
-    local next_held = 1
-    for i = 1, count + 1 do
-        while o.held[next_held] and (i > count or o.held[next_held].before < i) do
-            local h = o.held[next_held]
-            hold(id, o.events[h.event].id, h)
+-- The deliveries and held places of an outcome in the order of events and routes, each with its number.
+local function line_up(o)
+    local line, next_held = {}, 1
+    for i = 1, #o.deliveries + 1 do
+        while o.held[next_held] and (i > #o.deliveries or o.held[next_held].before < i) do
+            line[#line + 1] = o.held[next_held]
             next_held = next_held + 1
         end
-        local d = o.deliveries[i]
-        if d then deliver(id, o.events[d.event].id, d) end
+        line[#line + 1] = o.deliveries[i]
+    end
+    for _, one in ipairs(line) do one.n = number() end
+    return line
+end
+
+-- What a receipt knows of its deliveries, as fields and values.
+local function add_known(flat, o)
+    for _, d in ipairs(o.deliveries) do
+        flat[#flat + 1] = 'd:' .. d.id
+        flat[#flat + 1] = cmsgpack.pack({d.part, d.route, d.n})
+    end
+end
+
+-- Sends what was lined up; its receipt knows and counts it. `about`: { id, n (its number), own (of the gateway's
+-- own source), places (event -> its place), may_hold (places may have been held before) }.
+local function follow(about, o, line)
+    for _, one in ipairs(line) do
+        local event = o.events[one.event].id
+        if one.before then hold(about.id, event, one) else deliver(about, event, one) end
     end
 end
 
 -- What is told of the first event of an outcome.
-local function first_event(id, o)
+local function headline(o)
     local first = o.events[1]
-    if not first then return end
-    local name = key('r', id)
-    redis.call('HDEL', name, 'kind', 'name')
-    redis.call('HSET', name, 'type', first.type)
-    if first.kind then redis.call('HSET', name, 'kind', first.kind) end
-    if first.name then redis.call('HSET', name, 'name', first.name) end
+    return first and {type = first.type, kind = first.kind, name = first.name}
 end
 
-local function correlate(id, o)
-    local name, all = key('r', id), {}
-    for text in string.gmatch(redis.call('HGET', name, 'correlations') or '', '[^\n]+') do all[text] = true end
+-- The correlations of an outcome and those that were known, each on a line; nil: none.
+local function correlations(o, known)
+    local all, list = {}, {}
+    for text in string.gmatch(known or '', '[^\n]+') do all[text] = true end
     for _, event in ipairs(o.events) do
         if event.correlation then all[event.correlation] = true end
     end
-    local list = {}
     for text in pairs(all) do list[#list + 1] = text end
-    if #list > 0 then redis.call('HSET', name, 'correlations', table.concat(list, '\n') .. '\n') end
-end
-
--- Adds the first outcome of a receipt.
-local function write(id, o, now)
-    local joined = 0
-    for i, event in ipairs(o.events) do tally.add(id, i, event) end
-    for _, g in ipairs(o.gathered) do joined = joined + gather(id, o.events[g.event].id, g, now) end
-    add(id, o, joined)
+    return #list > 0 and table.concat(list, '\n') .. '\n' or nil
 end
 
 -- What became of gathered events whose verdicts an outcome keeps as they were.
@@ -249,25 +253,35 @@ local function forget(id, event, is_failure)
     end)
 end
 
--- Replaces the outcome of a receipt; why it counts as failed now (nil: it does not).
-local function replace(id, o, now)
-    local forgotten, count = {}, 0
-    for _, event in ipairs(redis.call('HKEYS', key('re', id))) do
-        forgotten[event], count = true, count + 1
+-- Replaces the outcome of a receipt, whose fields are these; why it counts as failed now (nil: it does not).
+local function replace(row, o, now)
+    local id = A.id
+    local about = {
+        id = id, n = num(row.n), own = row.source == A.own and '1' or nil, places = {}, may_hold = true,
+    }
+    local forgotten, known, fresh, count = {}, {}, {}, 0
+    for event, values in pairs(receipt.events(id)) do
+        forgotten[event], about.places[event], count = true, values[1], count + 1
     end
-    local known = {}
+    local before = count
     for _, event in ipairs(o.events) do
         known[event.id] = forgotten[event.id]
         forgotten[event.id] = nil
         if not known[event.id] then
             count = count + 1
-            tally.add(id, count, event)
+            about.places[event.id] = count
+            fresh[#fresh + 1] = 'e:' .. event.id
+            fresh[#fresh + 1] = tally.new(count, event)
         end
     end
+    tally.accepted(count - before)
+    local line = line_up(o)
+    add_known(fresh, o)
+    call_with('HSET', key('r', id), fresh)
     local joined, joins = 0, {}
     for _, g in ipairs(o.gathered) do
         local event = o.events[g.event].id
-        local more = gather(id, event, g, now)
+        local more = gather(about, event, g, now)
         joins[event] = (joins[event] or 0) + more
         joined = joined + more
     end
@@ -285,27 +299,23 @@ local function replace(id, o, now)
         end
     end
     for event in pairs(forgotten) do forget(id, event, o.is_failure) end
-    add(id, o, joined)
+    receipt.count(id, {deliveries = #o.deliveries, pending = #o.deliveries + joined})
+    follow(about, o, line)
     local still = {}
     for _, h in ipairs(o.held) do still[field(o.events[h.event].id, h.route, h.to, h.lane)] = true end
     free(id, still)
-    redis.call('HSET', key('r', id), 'events', count)
+    redis.call('HSET', key('r', id), 'events', int(count))
     return reason
 end
 
 -- The delivery of an outcome that is known already, or nil.
 local function known_delivery(id, o)
     for _, d in ipairs(o.deliveries) do
-        if redis.call('HEXISTS', key('rd', id), d.id) == 1 or redis.call('EXISTS', key('d', d.id)) == 1 then
+        if redis.call('HEXISTS', key('r', id), 'd:' .. d.id) == 1 or redis.call('EXISTS', key('d', d.id)) == 1 then
             return d.id
         end
     end
     return nil
-end
-
--- Remembers the key of a receipt. The text decides; the time to live only frees the memory, not before.
-local function keep_key(name, id, expires, window)
-    redis.call('SET', name, int(expires) .. ' ' .. id, 'PX', int(window / 1000 + 60000))
 end
 
 -- The receipt that a key is remembered for at an instant, or nil.
@@ -316,55 +326,112 @@ local function first_of(name, at)
     return tonumber(expires) > at and first or nil
 end
 
+-- Remembers the key of a receipt at an instant, unless it is remembered: for which one. The text decides; the time
+-- to live only frees the memory, not before.
+local function keep_key(name, id, expires, at)
+    local text, life = int(expires) .. ' ' .. id, int(math.floor((expires - at) / 1000) + 60000)
+    if redis.call('SET', name, text, 'PX', life, 'NX') then return nil end
+    local first = first_of(name, at)
+    if not first then redis.call('SET', name, text, 'PX', life) end
+    return first
+end
+
+local function key_name(source, text)
+    return key('key', #source .. ':' .. source .. ':' .. text)
+end
+
 -- Remembers the key of a receipt that need not be here, unless it is remembered; 1 if it was not.
 function ops.remember()
-    local name = key('key', int(#A.source), A.source, A.key)
-    if first_of(name, A.now) then return 0 end
-    keep_key(name, A.id, A.expires, A.expires - A.now)
-    return 1
+    return keep_key(key_name(A.source, A.key), A.id, A.expires, A.now) and 0 or 1
+end
+
+-- Whether a new receipt or one of its deliveries is here.
+local function is_known(r, o)
+    local names = {key('r', r.id)}
+    for i, d in ipairs(o.deliveries) do names[i + 1] = key('d', d.id) end
+    for i = 1, #names, 2000 do
+        if redis.call('EXISTS', unpack(names, i, math.min(i + 1999, #names))) > 0 then return true end
+    end
+    return false
+end
+
+-- Refuses what is known, unless it came before by its key: the id of the first one then.
+local function known_before(r, o, remembered)
+    local first = remembered and first_of(remembered, r.at)
+    if first then return first end
+    if redis.call('EXISTS', key('r', r.id)) == 1 then
+        return refuse('conflict', 'the receipt ' .. r.id .. ' is known')
+    end
+    return refuse('conflict', 'the delivery ' .. known_delivery(r.id, o) .. ' is known')
+end
+
+-- Writes a receipt with what follows from its outcome, which it counts already.
+local function write(about, r, o, line)
+    local at, pending = int(r.at), #o.deliveries + #o.gathered
+    local row = headline(o) or {}
+    row.n, row.source, row.at, row.finished, row.state, row.reason = int(about.n), r.source, at, at, o.state, o.reason
+    row.events, row.deliveries, row.pending = int(#o.events), int(#o.deliveries), int(pending)
+    row.duplicates, row.replays, row.turn, row.lost = '0', '0', '0', '0'
+    row.correlations = correlations(o)
+    local flat = {}
+    for field, value in pairs(row) do
+        flat[#flat + 1] = field
+        flat[#flat + 1] = value
+    end
+    for i, event in ipairs(o.events) do
+        about.places[event.id] = i
+        flat[#flat + 1] = 'e:' .. event.id
+        flat[#flat + 1] = tally.new(i, event)
+    end
+    add_known(flat, o)
+    tally.accepted(#o.events)
+    call_with('HSET', key('r', r.id), flat)
+    redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
+    local member = mark(about.n, r.id)
+    redis.call('ZADD', key('receipts'), at, member)
+    redis.call('ZADD', key('of', r.source), at, member)
+    if o.state == 'failed' then redis.call('ZADD', key('failed'), at, member) end
+    if pending == 0 then redis.call('ZADD', key(o.state == 'failed' and 'kept' or 'over'), at, r.id) end
+    purge.count(about.n, 1)
+    for _, g in ipairs(o.gathered) do gather(about, o.events[g.event].id, g, r.at) end
+    follow(about, o, line)
 end
 
 -- Writes a receipt with its outcome, unless its key is remembered. Answers the first receipt's id then.
 function ops.accept()
     local r, o = A.receipt, A.outcome
-    local remembered = r.key and key('key', int(#r.source), r.source, r.key)
-    local first = remembered and first_of(remembered, r.at)
+    local first, remembered = nil, r.key and key_name(r.source, r.key)
+    if is_known(r, o) then
+        first = known_before(r, o, remembered)
+    elseif remembered then
+        first = keep_key(remembered, r.id, r.expires, r.at)
+    end
     if first then
+        if type(first) == 'table' then return first end
         if redis.call('EXISTS', key('r', first)) == 1 then
-            redis.call('HINCRBY', key('r', first), 'duplicates', 1)
+            redis.call('HINCRBY', key('r', first), 'duplicates', '1')
         end
         return first
     end
-    if redis.call('EXISTS', key('r', r.id)) == 1 then
-        return refuse('conflict', 'the receipt ' .. r.id .. ' is known')
-    end
-    local taken = known_delivery(r.id, o)
-    if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
-
-    local n = number()
-    put(key('r', r.id), {
-        n = n, source = r.source, at = r.at, state = o.state, reason = o.reason, events = #o.events,
-        deliveries = 0, duplicates = 0, replays = 0, turn = 0, pending = 0, lost = 0, finished = r.at,
-    })
-    redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
-    redis.call('ZADD', key('receipts'), r.at, mark(n, r.id))
-    redis.call('ZADD', key('of', r.source), r.at, mark(n, r.id))
-    purge.count(n, 1)
-    if o.state == 'failed' then redis.call('ZADD', key('failed'), r.at, mark(n, r.id)) end
-    if remembered then keep_key(remembered, r.id, r.expires, r.window) end
-    first_event(r.id, o)
-    correlate(r.id, o)
-    write(r.id, o, r.at)
+    local about = {
+        id = r.id, n = number(), own = r.source == A.own and '1' or nil, places = {}, may_hold = #o.held > 0,
+    }
+    write(about, r, o, line_up(o))
     if o.deferred then deferral.set(r.id, due(r.at), 0) end
     if o.reason then notice.failed(r.id, o.reason, r.at) end
     return ''
 end
 
 local function update(id, o, reason)
+    local name, first = key('r', id), headline(o)
     redis.call('HSET', key('rb', id), 'outcome', blob(o.blob))
-    redis.call('HINCRBY', key('r', id), 'turn', 1)
-    first_event(id, o)
-    correlate(id, o)
+    redis.call('HINCRBY', name, 'turn', '1')
+    if first then
+        redis.call('HDEL', name, 'kind', 'name')
+        put(name, first)
+    end
+    local all = correlations(o, redis.call('HGET', name, 'correlations'))
+    if all then redis.call('HSET', name, 'correlations', all) end
     receipt.judge(id, reason)
     receipt.count(id, {finished = A.now})
 end
@@ -381,7 +448,7 @@ function ops.replay()
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     -- Who makes its lookups makes them for an outcome that is no more.
     loan.finish('deferred', A.id)
-    local reason = replace(A.id, A.outcome, A.now)
+    local reason = replace(row, A.outcome, A.now)
     redis.call('HINCRBY', key('r', A.id), 'replays', 1)
     update(A.id, A.outcome, reason)
     if A.outcome.deferred then deferral.set(A.id, T, 0) else deferral.set(A.id, nil) end
@@ -399,7 +466,7 @@ function ops.resolve()
     local taken = known_delivery(A.id, A.outcome)
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     loan.finish('deferred', A.id)
-    local reason = replace(A.id, A.outcome, A.now)
+    local reason = replace(row, A.outcome, A.now)
     update(A.id, A.outcome, reason)
     local at = A.outcome.deferred and due(A.again) or nil
     deferral.set(A.id, at, num(row.tried) + 1)
@@ -412,10 +479,11 @@ end
 -- Receipts whose lookups are due: at most so many as marked ids, each with when it is due, the oldest due
 -- first; and when to ask again.
 local function due_lookups(limit)
-    for _, id in ipairs(loan.over('deferred')) do deferral.refresh(id) end
+    local over, first_end = loan.over('deferred')
+    for _, id in ipairs(over) do deferral.refresh(id) end
     hush()
     local found, next_due = due_of(key('deferred'), limit)
-    return found, earlier(loan.first_end('deferred'), next_due)
+    return found, earlier(first_end, next_due)
 end
 
 -- When those are due that are due by now; then when to ask again.

@@ -10,14 +10,14 @@ local SPAN = 2 ^ 32
 -- A receipt came (1) or went (-1).
 function purge.count(n, change)
     local span = int(math.floor(n / SPAN))
-    if redis.call('HINCRBY', key('born'), span, change) <= 0 then redis.call('HDEL', key('born'), span) end
+    if redis.call('HINCRBY', key('born'), span, int(change)) <= 0 then redis.call('HDEL', key('born'), span) end
 end
 
 -- Nobody will replay those of its events that wait for that.
 local function give_up(id)
     local given_up = 0
-    for _, packed in ipairs(redis.call('HVALS', key('re', id))) do
-        if tally.state(tally.unpack(packed)) == 'pending' then given_up = given_up + 1 end
+    for _, values in pairs(receipt.events(id)) do
+        if tally.state(tally.named(values)) == 'pending' then given_up = given_up + 1 end
     end
     if given_up > 0 then tally.moved('pending', 'dead', given_up) end
 end
@@ -25,14 +25,13 @@ end
 -- Its own deliveries go. Those of a batch go with the last of its receipts.
 local function let_go(id)
     local own, batches = {}, {}
-    local flat = redis.call('HGETALL', key('rd', id))
-    for i = 1, #flat, 2 do
-        local part, _, _, batch_id, at = unpack(cmsgpack.unpack(flat[i + 1]))
+    for delivery_id, known in pairs(receipt.deliveries(id)) do
+        local part, _, _, batch_id, at = unpack(known)
         if batch_id then
             batches[batch_id] = at
         else
             own[part] = own[part] or {}
-            table.insert(own[part], flat[i])
+            table.insert(own[part], delivery_id)
         end
     end
     for part, ids in pairs(own) do send(part, 'forget', {deliveries = ids}) end
@@ -44,13 +43,13 @@ local function delete(id)
     redis.call('ZREM', key('over'), id)
     redis.call('ZREM', key('kept'), id)
     if not row[1] then return end
-    local member = mark(num(row[1]), id)
+    local member = mark(row[1], id)
     give_up(id)
     let_go(id)
     for _, name in ipairs({key('receipts'), key('failed'), key('of', row[2])}) do
         redis.call('ZREM', name, member)
     end
-    redis.call('DEL', key('r', id), key('rb', id), key('re', id), key('rd', id), key('rm', id), key('rh', id))
+    redis.call('DEL', key('r', id), key('rb', id), key('rm', id), key('rh', id))
     purge.count(num(row[1]), -1)
 end
 

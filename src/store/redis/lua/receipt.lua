@@ -1,10 +1,10 @@
 -- Receipts, their events, and what is counted of them.
 --
 -- r:<receipt>    HASH: n, source, at, state (processed | failed), reason, type, kind, name, correlations,
---                events, deliveries, duplicates, replays, turn, pending, lost, finished
+--                events, deliveries, duplicates, replays, turn, pending, lost, finished; also
+--                e:<event> -> its tally; and d:<delivery> -> partition, route, number, and of those of a
+--                batch this and its partition
 -- rb:<receipt>   HASH of packed blobs: content, body, outcome
--- re:<receipt>   HASH: event -> its tally
--- rd:<receipt>   HASH: delivery -> partition, route, number, and of those of a batch this and its partition
 -- rm:<receipt>   HASH: <event> <route> -> part (of the latest batch it was gathered for), scope (its group),
 --                join (which time it was gathered), became (nil while open), why, failure, batch
 -- rh:<receipt>   HASH: <event> <route> <destination> <lane> -> partition, place, whether it is the first
@@ -14,7 +14,7 @@
 -- of:<source>    ZSET: those of a source, likewise
 -- over, kept     ZSET: those that nothing waits for, by when the last thing about them ended; kept: with
 --                something dead, cancelled or failed
--- ledger         HASH: running totals
+-- ledger         HASH: running totals, but for pending: that is what no other line has of those accepted
 
 local receipt, tally = {}, {}
 
@@ -32,49 +32,80 @@ function tally.state(t)
     return 'unmatched'
 end
 
-function tally.unpack(packed)
-    local t, values = {}, cmsgpack.unpack(packed)
+function tally.named(values)
+    local t = {}
     for i, name in ipairs(TALLY) do t[name] = values[i] end
     return t
 end
 
-function tally.write(id, event, t)
+function tally.pack(t)
     local values = {}
     for i, name in ipairs(TALLY) do values[i] = t[name] or 0 end
-    redis.call('HSET', key('re', id), event, cmsgpack.pack(values))
+    return cmsgpack.pack(values)
 end
 
+-- So many events went from one line of the ledger to another; nil: they are new.
 function tally.moved(from, to, count)
     if from == to then return end
-    redis.call('HINCRBY', key('ledger'), from, -count)
-    redis.call('HINCRBY', key('ledger'), to, count)
+    if from and from ~= 'pending' then redis.call('HINCRBY', key('ledger'), from, int(-count)) end
+    if to ~= 'pending' then redis.call('HINCRBY', key('ledger'), to, int(count)) end
 end
 
--- Changes the tally of an event that is known; the totals follow.
-function tally.change(id, event, change)
-    local packed = redis.call('HGET', key('re', id), event)
-    if not packed then return end
-    local t = tally.unpack(packed)
+-- A tally after a change; the totals follow.
+function tally.changed(packed, change)
+    local t = tally.named(cmsgpack.unpack(packed))
     local before = tally.state(t)
     change(t)
-    tally.write(id, event, t)
     tally.moved(before, tally.state(t), 1)
+    return tally.pack(t)
 end
 
--- Adds an event; `n` is its place among those of its receipt.
-function tally.add(id, n, event)
+-- Changes the tally of an event that is known.
+function tally.change(id, event, change)
+    local name, place = key('r', id), 'e:' .. event
+    local packed = redis.call('HGET', name, place)
+    if packed then redis.call('HSET', name, place, tally.changed(packed, change)) end
+end
+
+-- The tally of a new event; `n` is its place among those of its receipt.
+function tally.new(n, event)
     local t = {
         n = n, pending = event.deliveries, failed = event.failed, filtered = event.filtered,
         gathered = event.gathered, deferred = event.deferred,
         delivered = 0, dead = 0, cancelled = 0, superseded = 0, coalesced = 0,
     }
-    tally.write(id, event.id, t)
-    redis.call('HINCRBY', key('ledger'), 'accepted', 1)
-    redis.call('HINCRBY', key('ledger'), tally.state(t), 1)
+    tally.moved(nil, tally.state(t), 1)
+    return tally.pack(t)
+end
+
+-- So many events are new.
+function tally.accepted(count)
+    if count > 0 then redis.call('HINCRBY', key('ledger'), 'accepted', int(count)) end
+end
+
+-- The fields of a receipt that begin so, unpacked, by what follows that.
+local function fields_of(id, beginning)
+    local flat, found = redis.call('HGETALL', key('r', id)), {}
+    for i = 1, #flat, 2 do
+        if string.sub(flat[i], 1, 2) == beginning then
+            found[string.sub(flat[i], 3)] = cmsgpack.unpack(flat[i + 1])
+        end
+    end
+    return found
+end
+
+-- The values of the tallies of its events, by these; the first is the place of an event.
+function receipt.events(id)
+    return fields_of(id, 'e:')
+end
+
+-- What is known of its deliveries, by these.
+function receipt.deliveries(id)
+    return fields_of(id, 'd:')
 end
 
 function receipt.mark(id)
-    return mark(num(redis.call('HGET', key('r', id), 'n')), id)
+    return mark(redis.call('HGET', key('r', id), 'n'), id)
 end
 
 -- Puts a receipt where retention looks for it, if nothing of it waits.
@@ -84,22 +115,31 @@ function receipt.shelve(id)
     redis.call('ZREM', key('kept'), id)
     if num(row[1]) > 0 then return end
     local is_lost = num(row[2]) > 0 or row[3] == 'failed'
-    redis.call('ZADD', key(is_lost and 'kept' or 'over'), num(row[4]), id)
+    redis.call('ZADD', key(is_lost and 'kept' or 'over'), row[4], id)
 end
 
--- Adds to the counts of a receipt: { deliveries, pending, lost, finished (an instant) }.
-function receipt.count(id, change)
-    local name = key('r', id)
-    if redis.call('EXISTS', name) == 0 then return end
-    for _, field in ipairs({'deliveries', 'pending', 'lost'}) do
-        if change[field] and change[field] ~= 0 then
-            redis.call('HINCRBY', name, field, change[field])
-        end
+-- Adds to the counts of a receipt: { deliveries, pending, lost, finished (an instant) }. Also changes the tally
+-- of one of its events, if there is one.
+function receipt.count(id, added, event, change)
+    local name, place = key('r', id), event and 'e:' .. event or 'n'
+    local row = redis.call('HMGET', name, 'pending', 'lost', 'state', 'finished', 'deliveries', place)
+    if not row[1] then return end
+    local pending, lost = num(row[1]) + (added.pending or 0), num(row[2]) + (added.lost or 0)
+    local finished = row[4]
+    if added.finished and added.finished > num(finished) then finished = int(added.finished) end
+    local flat = {'pending', int(pending), 'lost', int(lost), 'finished', finished}
+    if added.deliveries then
+        flat[7], flat[8] = 'deliveries', int(num(row[5]) + added.deliveries)
     end
-    if change.finished and change.finished > num(redis.call('HGET', name, 'finished')) then
-        redis.call('HSET', name, 'finished', int(change.finished))
+    if event and row[6] then
+        flat[#flat + 1] = place
+        flat[#flat + 1] = tally.changed(row[6], change)
     end
-    receipt.shelve(id)
+    redis.call('HSET', name, unpack(flat))
+    -- What something waited for was not shelved.
+    if num(row[1]) == 0 then return receipt.shelve(id) end
+    if pending > 0 then return end
+    redis.call('ZADD', key((lost > 0 or row[3] == 'failed') and 'kept' or 'over'), finished, id)
 end
 
 -- Whether it failed, and why; the list of failed ones follows.
@@ -115,21 +155,20 @@ function receipt.judge(id, reason)
     end
 end
 
+local LOST = {dead = 1, cancelled = 1}
+
 -- A delivery of these events of a receipt went from one state to another.
 function handlers.moved(m)
-    local lost = {dead = 1, cancelled = 1}
-    local function line(state)
-        return m.batch and state == 'delivered' and 'coalesced' or state
+    local from, to = m.from, m.to
+    if m.batch and from == 'delivered' then from = 'coalesced' end
+    if m.batch and to == 'delivered' then to = 'coalesced' end
+    local function change(t)
+        t[from], t[to] = t[from] - 1, t[to] + 1
     end
     receipt.count(m.receipt, {
-        pending = m.to == 'pending' and 1 or -1,
-        lost = (lost[m.to] or 0) - (lost[m.from] or 0),
-        finished = m.to ~= 'pending' and m.now or nil,
-    })
-    for _, event in ipairs(m.events) do
-        tally.change(m.receipt, event, function(t)
-            t[line(m.from)] = t[line(m.from)] - 1
-            t[line(m.to)] = t[line(m.to)] + 1
-        end)
-    end
+        pending = to == 'pending' and 1 or -1,
+        lost = (LOST[to] or 0) - (LOST[from] or 0),
+        finished = to ~= 'pending' and m.now or nil,
+    }, m.events[1], change)
+    for i = 2, #m.events do tally.change(m.receipt, m.events[i], change) end
 end

@@ -15,7 +15,7 @@ function show.due(row)
     if row.state ~= 'pending' then return '' end
     if row.lane then
         local head = redis.call('ZRANGE', scoped('lane', row.to, row.lane), 0, 0)[1]
-        if head ~= mark(num(row.n), row.id) then return '' end
+        if head ~= mark(row.n, row.id) then return '' end
     end
     return told(num(row.due))
 end
@@ -35,17 +35,22 @@ function ops.receipt()
     local flat = redis.call('HGETALL', key('r', A.id))
     if #flat == 0 then return '' end
     local blobs = redis.call('HMGET', key('rb', A.id), 'content', 'body', 'outcome')
-    local deliveries, held = {}, {}
-    local known = redis.call('HGETALL', key('rd', A.id))
-    for i = 1, #known, 2 do
-        local part, _, n = unpack(cmsgpack.unpack(known[i + 1]))
-        deliveries[#deliveries + 1] = {known[i], part, int(n)}
+    local own, deliveries, held = {}, {}, {}
+    for i = 1, #flat, 2 do
+        local kind, id = string.match(flat[i], '^([de]):(.*)$')
+        if not kind then
+            own[#own + 1] = flat[i]
+            own[#own + 1] = flat[i + 1]
+        elseif kind == 'd' then
+            local part, _, n = unpack(cmsgpack.unpack(flat[i + 1]))
+            deliveries[#deliveries + 1] = {id, part, int(n)}
+        end
     end
     local places = redis.call('HGETALL', key('rh', A.id))
     for i = 1, #places, 2 do
         held[#held + 1] = {places[i], int(cmsgpack.unpack(places[i + 1])[2])}
     end
-    return {flat, blobs[1], blobs[2], blobs[3], deliveries, held}
+    return {own, blobs[1], blobs[2], blobs[3], deliveries, held}
 end
 
 -- Of these deliveries those that are here: their fields and their blobs.
@@ -70,7 +75,15 @@ function ops.delivery()
 end
 
 function ops.ledger()
-    return redis.call('HGETALL', key('ledger'))
+    local flat = redis.call('HGETALL', key('ledger'))
+    local pending = 0
+    for i = 1, #flat, 2 do
+        local count = num(flat[i + 1])
+        pending = pending + (flat[i] == 'accepted' and count or -count)
+    end
+    flat[#flat + 1] = 'pending'
+    flat[#flat + 1] = int(pending)
+    return flat
 end
 
 function ops.backlog()

@@ -4,7 +4,7 @@
 
 local state = {}
 
-local FORMAT = 1
+local FORMAT = 2
 
 -- The keys whose names are fixed.
 local KINDS = {
@@ -13,7 +13,6 @@ local KINDS = {
         'meta', 'sent', 'seen', 'gateways', 'ledger', 'backlog', 'conditions', 'newest', 'born', 'waits',
         'loans:deferred', 'loans:batches',
     },
-    set = {'kinds'},
     zset = {
         'receipts', 'failed', 'over', 'kept', 'deferrals', 'deferred', 'deliveries', 'waiting', 'dead',
         'notices', 'newest_by', 'open', 'ripe', 'ends:deferred', 'ends:batches',

@@ -63,7 +63,9 @@ pub(super) fn mentions(text: &str) -> BTreeSet<String> {
         } else if is_of_word(first) {
             let (name, after) = word(rest);
             rest = after;
-            if let Some((field, after)) = after.strip_prefix('.').map(word).filter(|(field, _)| !field.is_empty()) {
+            if let Some((field, after)) =
+                after.strip_prefix('.').map(word).filter(|(field, _)| !field.is_empty())
+            {
                 found.insert(format!("{name}.{field}"));
                 rest = after;
             }
