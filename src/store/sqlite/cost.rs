@@ -9,7 +9,7 @@ use rusqlite::trace::{TraceEvent, TraceEventCodes};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::super::draft::{OutcomeDraft, ReceiptDraft};
+use super::super::draft::{Beside, OutcomeDraft, ReceiptDraft};
 use super::accept::accept;
 use super::claim::claim;
 use super::desk::Desk;
@@ -76,7 +76,7 @@ impl Bench {
         let deliveries = recent::of(&receipt, &outcome).unwrap();
         let drafts = (
             ReceiptDraft::new(&receipt).unwrap(),
-            OutcomeDraft::new(&outcome, Some(&receipt.body), receipt.received_at).unwrap(),
+            OutcomeDraft::new(&outcome, Beside::Shared(&receipt.body), receipt.received_at).unwrap(),
         );
         self.transact(|desk| accept(desk, &drafts.0, &drafts.1, &deliveries).unwrap());
         outcome.deliveries.into_iter().next().unwrap()
@@ -149,9 +149,9 @@ fn event(receipt: &Receipt) -> Event {
         received_at: receipt.received_at,
         correlation_id: Some(receipt.received_at.to_string()),
         changes: Vec::new(),
-        before: Json::Null,
-        after: json!({"status": "active"}),
-        data: json!({"id": 7}),
+        before: Json::Null.into(),
+        after: json!({"status": "active"}).into(),
+        data: json!({"id": 7}).into(),
         native: Arc::default(),
     }
 }
