@@ -198,9 +198,10 @@ impl Store for Redis {
         add_receipt(&draft, &mut blobs)?;
         let outcome = OutcomeForm::new(&outcome, self.desk.parts, &mut blobs)?;
         let numbers = outcome.numbers() + 1;
+        let op = if outcome.is_plain() { "accept" } else { "accept_any" };
         let asked = AcceptForm { receipt: ReceiptForm::new(&draft), outcome };
         let part = self.desk.parts.of_receipt(receipt);
-        let ask = Ask::new(part, "accept", now, &asked).with(blobs.list, numbers);
+        let ask = Ask::new(part, op, now, &asked).with(blobs.list, numbers);
         let (answer, carried) = self.desk.ask_and_carry(ask).await?;
         // Whoever is answered may send the next change of the same object, to any gateway: by then this
         // one has to be in its lane. Who is refused sends it again, and it is known.
@@ -241,7 +242,8 @@ impl Store for Redis {
         blobs.add_json(&attempt)?;
         let asked = SettleForm::new(lease, &attempt, &settlement);
         let part = self.desk.parts.of_leased(&lease.delivery);
-        self.desk.ask(Ask::new(part, "settle", now, &asked).with(blobs.list, 0)).await.map(drop)
+        let op = if asked.is_delivered() { "delivered" } else { "settle" };
+        self.desk.ask(Ask::new(part, op, now, &asked).with(blobs.list, 0)).await.map(drop)
     }
 
     async fn ripe(&self, due: Due) -> Result<Ripe, StoreError> {

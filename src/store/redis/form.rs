@@ -1,4 +1,7 @@
-//! What the script is asked, as JSON beside blobs. Absent means nil there, so `None` is left out.
+//! What a script is asked, as JSON beside blobs. Absent means nil there, so `None` is left out, as is
+//! what is so most often: the server reads every word.
+
+use std::ops::Not;
 
 use serde::Serialize;
 
@@ -44,9 +47,8 @@ pub(super) struct ReceiptForm<'a> {
     at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
-    /// When the key is forgotten, and how long that is.
+    /// When the key is forgotten.
     expires: i64,
-    window: i64,
 }
 
 impl<'a> ReceiptForm<'a> {
@@ -58,7 +60,6 @@ impl<'a> ReceiptForm<'a> {
             at: draft.received_at,
             key: draft.key.as_ref().map(|(key, _)| key.as_str()),
             expires: expires.min(EXACT),
-            window: expires.saturating_sub(draft.received_at).clamp(0, EXACT),
         }
     }
 }
@@ -88,7 +89,9 @@ pub(super) struct OutcomeForm<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Not::not")]
     is_failure: bool,
+    #[serde(skip_serializing_if = "Not::not")]
     deferred: bool,
     events: Vec<EventForm<'a>>,
     deliveries: Vec<DeliveryForm<'a>>,
@@ -108,10 +111,15 @@ struct EventForm<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     correlation: Option<&'a str>,
     deliveries: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     failed: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     filtered: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     deferred: i64,
+    #[serde(skip_serializing_if = "is_zero")]
     gathered: i64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     standing: &'a [String],
 }
 
@@ -126,6 +134,7 @@ pub(super) struct DeliveryForm<'a> {
     to: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     lane: Option<&'a str>,
+    #[serde(skip_serializing_if = "Not::not")]
     supersede: bool,
     created: i64,
     blob: usize,
@@ -208,10 +217,19 @@ impl<'a> OutcomeForm<'a> {
         })
     }
 
+    /// Whether nothing follows from it but deliveries.
+    pub(super) fn is_plain(&self) -> bool {
+        self.reason.is_none() && !self.deferred && self.held.is_empty() && self.gathered.is_empty()
+    }
+
     /// How many numbers it takes: for each delivery and each place that is held.
     pub(super) fn numbers(&self) -> usize {
         self.deliveries.len() + self.held.len()
     }
+}
+
+fn is_zero(count: &i64) -> bool {
+    *count == 0
 }
 
 fn event(draft: &EventDraft) -> EventForm<'_> {
@@ -315,6 +333,7 @@ pub(super) struct SettleForm<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     /// When it is due again.
+    #[serde(skip_serializing_if = "is_zero")]
     again: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<&'static str>,
@@ -331,5 +350,9 @@ impl<'a> SettleForm<'a> {
         };
         let (class, status) = (attempt.class.map(|class| class.name()), attempt.status);
         Self { lease: LeaseForm::new(leased), state, reason, again, class, status }
+    }
+
+    pub(super) fn is_delivered(&self) -> bool {
+        self.state == "delivered"
     }
 }

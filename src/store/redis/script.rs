@@ -29,7 +29,7 @@ impl Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 14] = [
+const FILES: [&str; 16] = [
     include_str!("lua/base.lua"),
     include_str!("lua/state.lua"),
     include_str!("lua/loan.lua"),
@@ -40,6 +40,8 @@ const FILES: [&str; 14] = [
     include_str!("lua/claim.lua"),
     include_str!("lua/purge.lua"),
     include_str!("lua/outcome.lua"),
+    include_str!("lua/accept.lua"),
+    include_str!("lua/replay.lua"),
     include_str!("lua/gather.lua"),
     include_str!("lua/batch.lua"),
     include_str!("lua/show.lua"),

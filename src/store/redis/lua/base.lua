@@ -26,8 +26,8 @@ end
 -- Whole numbers as text; the quick way only works where the server's `long` has 64 bits.
 local WHOLE = string.format('%d', 2 ^ 40) == '1099511627776' and '%d' or '%.0f'
 
--- A whole number as text. `..` and `tostring` would print 14 digits only. For commands, too: a number is
--- printed in more than its digits' time there.
+-- A whole number as text. `..` and `tostring` would print 14 digits only. Commands get texts as well: a number
+-- is printed as a double there, which takes longer than many a command.
 local function int(n)
     return string.format(WHOLE, n)
 end

@@ -23,7 +23,7 @@ function ops.ripening()
 end
 
 -- Members as they came: the partition of each one's receipt, the receipt, and the blob.
-local function members(id)
+local function members_of(id)
     local about, content, list = hash(key('bi', id)), hash(key('bc', id)), {}
     for i, member in ipairs(redis.call('ZRANGE', key('bm', id), 0, -1)) do
         local from = cmsgpack.unpack(about[member]).from
@@ -39,7 +39,7 @@ function ops.ripe()
     for i, one in ipairs(found) do
         redis.call('ZREM', one.set, one.member)
         local token = loan.give('batches', one.id)
-        found[i] = {one.member, redis.call('HGETALL', key('b', one.id)), members(one.id), token}
+        found[i] = {one.member, redis.call('HGETALL', key('b', one.id)), members_of(one.id), token}
     end
     return {found, told(next_due)}
 end

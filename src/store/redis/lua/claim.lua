@@ -17,7 +17,7 @@ local function choose(fresh, again)
     return chosen, earlier(left_fresh and left_fresh.due, left_again and left_again.due)
 end
 
--- The fields of a delivery that are told, in this order: see `Given`.
+-- The fields of a delivery that are told, in the order in which the gateway reads them.
 local TOLD = {
     'receipt', 'event', 'route', 'attempts', 'tries', 'created', 'due', 'n', 'lane', 'batch', 'supersede',
 }
@@ -46,8 +46,8 @@ local function take_out(chosen)
     for set, members in pairs(sets) do call_with('ZREM', set, members) end
 end
 
--- Leases what is wanted: id, fields, blobs and token of each; then, empty where there is none, when the next one is
--- due, when the first of the leases given before ends, and since when attempts fail.
+-- Leases what is wanted: id, fields, blobs and token of each; then, empty where there is none, when the next
+-- one is due, when the first of the leases given before ends, and since when attempts fail.
 function ops.claim()
     local state = condition.of(A.to)
     local failing = state.failing and int(state.failing) or ''

@@ -52,18 +52,20 @@ local function wait(row)
     return is_alone
 end
 
--- Ends a pending delivery and lets the next of its lane go; whether it was the last. `ending`: { state, reason, by,
--- now, was_at_work (see `lane.leave`) }. `changed`: what else is to be written, as fields and values.
+-- Ends a pending delivery and lets the next of its lane go; whether it was the last. `ending`: { state, reason,
+-- by, now, was_at_work (see `lane.leave`) }. `changed`: what else is to be written, as fields and values.
 function delivery.finish(row, ending, changed)
     local flat, member = changed or {}, mark(row.n, row.id)
     redis.call('ZREM', key('waiting'), member)
-    for _, field in ipairs({'state', 'reason', 'by'}) do
-        if ending[field] then
-            flat[#flat + 1] = field
-            flat[#flat + 1] = ending[field]
-        end
+    if ending.reason then
+        flat[#flat + 1] = 'reason'
+        flat[#flat + 1] = ending.reason
     end
-    redis.call('HSET', key('d', row.id), 'finished', int(ending.now), unpack(flat))
+    if ending.by then
+        flat[#flat + 1] = 'by'
+        flat[#flat + 1] = ending.by
+    end
+    redis.call('HSET', key('d', row.id), 'state', ending.state, 'finished', int(ending.now), unpack(flat))
     if ending.state == 'dead' then redis.call('ZADD', key('dead'), row.created, member) end
     redis.call('HINCRBY', key('backlog'), row.to, '-1')
     local rivals = rivalry(row)
@@ -142,8 +144,8 @@ local function end_older(row, rivals, now)
     end
 end
 
--- It is pending since just now: it ends what it is newer than, or is ended itself. Nothing competes with one that
--- is alone in its lane but what got through.
+-- It is pending since just now: it ends what it is newer than, or is ended itself. Nothing competes with one
+-- that is alone in its lane but what got through.
 function delivery.arrived(row, now, is_alone)
     local rivals = rivalry(row)
     if not rivals then return end
@@ -202,11 +204,13 @@ local function record(row)
     if attempts > ATTEMPTS then redis.call('LTRIM', key('da', row.id), int(-ATTEMPTS), '-1') end
     row.attempts, row.tries = int(num(row.attempts) + 1), int(num(row.tries) + 1)
     local changed = {'attempts', row.attempts, 'tries', row.tries}
-    for field, value in pairs({class = A.class, status = A.status and int(A.status)}) do
-        changed[#changed + 1] = field
-        changed[#changed + 1] = value
+    if A.class then changed[5], changed[6] = 'class', A.class end
+    if A.status then
+        changed[#changed + 1] = 'status'
+        changed[#changed + 1] = int(A.status)
+    elseif row.status then
+        redis.call('HDEL', key('d', row.id), 'status')
     end
-    if row.status and not A.status then redis.call('HDEL', key('d', row.id), 'status') end
     return changed
 end
 
@@ -219,20 +223,29 @@ local function try_again(row, changed)
     ring('d:' .. row.to)
 end
 
--- Records an attempt (the blob) and what follows from it.
-function ops.settle()
+-- Ends the loan of a delivery and keeps the attempt (the blob): its row, how it ends, and what else is to be
+-- written; nil if it is not the holder's.
+local function attempted()
     local known = held_loan(A.id, A.to, A.slot)
     local row = known and delivery.row(A.id)
-    if not row or row.state ~= 'pending' then return refuse('lost', A.id) end
+    if not row or row.state ~= 'pending' then return nil end
     -- The first write frees memory, so that a full server can still be emptied.
     local was_at_work = loan.finish(kind_of(A.to), A.slot) and known.ends > T
-    local changed = record(row)
-    local ending = {state = A.state, reason = A.reason, now = A.now, was_at_work = was_at_work}
-    if A.state == 'delivered' then
-        condition.succeeded(row.to, A.now)
-        got_through(row, A.now, delivery.finish(row, ending, changed))
-        return
-    end
+    return row, {state = A.state, reason = A.reason, now = A.now, was_at_work = was_at_work}, record(row)
+end
+
+-- Records an attempt that got through.
+function ops.delivered()
+    local row, ending, changed = attempted()
+    if not row then return refuse('lost', A.id) end
+    condition.succeeded(row.to, A.now)
+    got_through(row, A.now, delivery.finish(row, ending, changed))
+end
+
+-- Records an attempt that failed, and what follows from it.
+function ops.settle()
+    local row, ending, changed = attempted()
+    if not row then return refuse('lost', A.id) end
     condition.failed(row.to, A.now)
     if A.state == 'dead' then
         delivery.finish(row, ending, changed)

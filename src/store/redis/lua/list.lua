@@ -7,7 +7,7 @@ local list = {}
 local GLANCES = 500
 
 -- How many members of a set stand before a place.
-local function before(name, place)
+local function standing_before(name, place)
     local low = redis.call('ZCOUNT', name, '-inf', '(' .. int(place.at))
     local high = redis.call('ZCOUNT', name, '-inf', int(place.at))
     while low < high do
@@ -34,7 +34,7 @@ end
 local function walk(names, wanted, line)
     local name, top = shortest(names)
     if A.upto then top = redis.call('ZCOUNT', name, '-inf', '(' .. int(A.upto)) end
-    if A.before then top = math.min(top, before(name, A.before)) end
+    if A.before then top = math.min(top, standing_before(name, A.before)) end
     local bottom = math.max(0, top - GLANCES)
     local flat = top > 0 and redis.call('ZRANGE', name, bottom, top - 1, 'WITHSCORES') or {}
     local lines, glances = {}, 0

@@ -1,7 +1,5 @@
--- Outcomes of receipts: the first one, and one in place of another, with what follows from them for
--- lanes and batches; receipts that wait for lookups.
+-- What follows from outcomes of receipts for lanes and batches; receipts that wait for lookups.
 --
--- key:<#source>:<source>:<key>  STRING with a time to live: until when (caller's clock), and the receipt
 -- deferrals    ZSET: receipts that wait for lookups, by when they are due (also in r:<receipt> as
 --              lookups, with tried: how often they were tried)
 -- deferred     ZSET: those of them that may be given: no older place of their routes is held, nobody is
@@ -178,7 +176,7 @@ local function deliver(about, event, d)
     })
 end
 
--- The deliveries and held places of an outcome in the order of events and routes, each with its number.
+-- The deliveries and held places of an outcome in the order of events and routes.
 local function line_up(o)
     local line, next_held = {}, 1
     for i = 1, #o.deliveries + 1 do
@@ -188,8 +186,12 @@ local function line_up(o)
         end
         line[#line + 1] = o.deliveries[i]
     end
-    for _, one in ipairs(line) do one.n = number() end
     return line
+end
+
+-- Gives a number to each of what was lined up.
+local function number_all(line)
+    for _, one in ipairs(line) do one.n = number() end
 end
 
 -- What a receipt knows of its deliveries, as fields and values.
@@ -200,8 +202,8 @@ local function add_known(flat, o)
     end
 end
 
--- Sends what was lined up; its receipt knows and counts it. `about`: { id, n (its number), own (of the gateway's
--- own source), places (event -> its place), may_hold (places may have been held before) }.
+-- Sends what was lined up; its receipt knows and counts it. `about`: { id, n (its number), own (of the
+-- gateway's own source), places (event -> its place), may_hold (places may have been held before) }.
 local function follow(about, o, line)
     for _, one in ipairs(line) do
         local event = o.events[one.event].id
@@ -229,7 +231,7 @@ end
 -- What became of gathered events whose verdicts an outcome keeps as they were.
 local function standing(id, event)
     local dropped, failed, why = 0, 0, nil
-    for _, route in ipairs(event.standing) do
+    for _, route in ipairs(event.standing or {}) do
         local packed = redis.call('HGET', key('rm', id), field(event.id, route))
         local known = packed and cmsgpack.unpack(packed) or {}
         if known.became == 'dropped' then dropped = dropped + 1 end
@@ -259,7 +261,7 @@ local function replace(row, o, now)
     local about = {
         id = id, n = num(row.n), own = row.source == A.own and '1' or nil, places = {}, may_hold = true,
     }
-    local forgotten, known, fresh, count = {}, {}, {}, 0
+    local forgotten, known, fresh, flat, count = {}, {}, {}, {}, 0
     for event, values in pairs(receipt.events(id)) do
         forgotten[event], about.places[event], count = true, values[1], count + 1
     end
@@ -270,14 +272,14 @@ local function replace(row, o, now)
         if not known[event.id] then
             count = count + 1
             about.places[event.id] = count
-            fresh[#fresh + 1] = 'e:' .. event.id
-            fresh[#fresh + 1] = tally.new(count, event)
+            fresh[#fresh + 1] = event
         end
     end
-    tally.accepted(count - before)
     local line = line_up(o)
-    add_known(fresh, o)
-    call_with('HSET', key('r', id), fresh)
+    number_all(line)
+    tally.add(flat, fresh, before + 1)
+    add_known(flat, o)
+    call_with('HSET', key('r', id), flat)
     local joined, joins = 0, {}
     for _, g in ipairs(o.gathered) do
         local event = o.events[g.event].id
@@ -293,8 +295,8 @@ local function replace(row, o, now)
             tally.change(id, event.id, function(t)
                 t.pending = t.pending + event.deliveries
                 t.gathered = t.gathered + (joins[event.id] or 0)
-                t.failed, t.filtered = event.failed + failed, event.filtered + dropped
-                t.deferred = event.deferred
+                t.failed, t.filtered = (event.failed or 0) + failed, (event.filtered or 0) + dropped
+                t.deferred = event.deferred or 0
             end)
         end
     end
@@ -311,195 +313,8 @@ end
 -- The delivery of an outcome that is known already, or nil.
 local function known_delivery(id, o)
     for _, d in ipairs(o.deliveries) do
-        if redis.call('HEXISTS', key('r', id), 'd:' .. d.id) == 1 or redis.call('EXISTS', key('d', d.id)) == 1 then
-            return d.id
-        end
+        if redis.call('HEXISTS', key('r', id), 'd:' .. d.id) == 1 then return d.id end
+        if redis.call('EXISTS', key('d', d.id)) == 1 then return d.id end
     end
     return nil
-end
-
--- The receipt that a key is remembered for at an instant, or nil.
-local function first_of(name, at)
-    local known = redis.call('GET', name)
-    if not known then return nil end
-    local expires, first = string.match(known, '^(%S+) (%S+)$')
-    return tonumber(expires) > at and first or nil
-end
-
--- Remembers the key of a receipt at an instant, unless it is remembered: for which one. The text decides; the time
--- to live only frees the memory, not before.
-local function keep_key(name, id, expires, at)
-    local text, life = int(expires) .. ' ' .. id, int(math.floor((expires - at) / 1000) + 60000)
-    if redis.call('SET', name, text, 'PX', life, 'NX') then return nil end
-    local first = first_of(name, at)
-    if not first then redis.call('SET', name, text, 'PX', life) end
-    return first
-end
-
-local function key_name(source, text)
-    return key('key', #source .. ':' .. source .. ':' .. text)
-end
-
--- Remembers the key of a receipt that need not be here, unless it is remembered; 1 if it was not.
-function ops.remember()
-    return keep_key(key_name(A.source, A.key), A.id, A.expires, A.now) and 0 or 1
-end
-
--- Whether a new receipt or one of its deliveries is here.
-local function is_known(r, o)
-    local names = {key('r', r.id)}
-    for i, d in ipairs(o.deliveries) do names[i + 1] = key('d', d.id) end
-    for i = 1, #names, 2000 do
-        if redis.call('EXISTS', unpack(names, i, math.min(i + 1999, #names))) > 0 then return true end
-    end
-    return false
-end
-
--- Refuses what is known, unless it came before by its key: the id of the first one then.
-local function known_before(r, o, remembered)
-    local first = remembered and first_of(remembered, r.at)
-    if first then return first end
-    if redis.call('EXISTS', key('r', r.id)) == 1 then
-        return refuse('conflict', 'the receipt ' .. r.id .. ' is known')
-    end
-    return refuse('conflict', 'the delivery ' .. known_delivery(r.id, o) .. ' is known')
-end
-
--- Writes a receipt with what follows from its outcome, which it counts already.
-local function write(about, r, o, line)
-    local at, pending = int(r.at), #o.deliveries + #o.gathered
-    local row = headline(o) or {}
-    row.n, row.source, row.at, row.finished, row.state, row.reason = int(about.n), r.source, at, at, o.state, o.reason
-    row.events, row.deliveries, row.pending = int(#o.events), int(#o.deliveries), int(pending)
-    row.duplicates, row.replays, row.turn, row.lost = '0', '0', '0', '0'
-    row.correlations = correlations(o)
-    local flat = {}
-    for field, value in pairs(row) do
-        flat[#flat + 1] = field
-        flat[#flat + 1] = value
-    end
-    for i, event in ipairs(o.events) do
-        about.places[event.id] = i
-        flat[#flat + 1] = 'e:' .. event.id
-        flat[#flat + 1] = tally.new(i, event)
-    end
-    add_known(flat, o)
-    tally.accepted(#o.events)
-    call_with('HSET', key('r', r.id), flat)
-    redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
-    local member = mark(about.n, r.id)
-    redis.call('ZADD', key('receipts'), at, member)
-    redis.call('ZADD', key('of', r.source), at, member)
-    if o.state == 'failed' then redis.call('ZADD', key('failed'), at, member) end
-    if pending == 0 then redis.call('ZADD', key(o.state == 'failed' and 'kept' or 'over'), at, r.id) end
-    purge.count(about.n, 1)
-    for _, g in ipairs(o.gathered) do gather(about, o.events[g.event].id, g, r.at) end
-    follow(about, o, line)
-end
-
--- Writes a receipt with its outcome, unless its key is remembered. Answers the first receipt's id then.
-function ops.accept()
-    local r, o = A.receipt, A.outcome
-    local first, remembered = nil, r.key and key_name(r.source, r.key)
-    if is_known(r, o) then
-        first = known_before(r, o, remembered)
-    elseif remembered then
-        first = keep_key(remembered, r.id, r.expires, r.at)
-    end
-    if first then
-        if type(first) == 'table' then return first end
-        if redis.call('EXISTS', key('r', first)) == 1 then
-            redis.call('HINCRBY', key('r', first), 'duplicates', '1')
-        end
-        return first
-    end
-    local about = {
-        id = r.id, n = number(), own = r.source == A.own and '1' or nil, places = {}, may_hold = #o.held > 0,
-    }
-    write(about, r, o, line_up(o))
-    if o.deferred then deferral.set(r.id, due(r.at), 0) end
-    if o.reason then notice.failed(r.id, o.reason, r.at) end
-    return ''
-end
-
-local function update(id, o, reason)
-    local name, first = key('r', id), headline(o)
-    redis.call('HSET', key('rb', id), 'outcome', blob(o.blob))
-    redis.call('HINCRBY', name, 'turn', '1')
-    if first then
-        redis.call('HDEL', name, 'kind', 'name')
-        put(name, first)
-    end
-    local all = correlations(o, redis.call('HGET', name, 'correlations'))
-    if all then redis.call('HSET', name, 'correlations', all) end
-    receipt.judge(id, reason)
-    receipt.count(id, {finished = A.now})
-end
-
--- Replaces the outcome of a receipt and adds what is new.
-function ops.replay()
-    local row = hash(key('r', A.id))
-    if not row then return refuse('missing', 'receipt ' .. A.id) end
-    if num(row.turn) ~= A.seen then
-        return refuse('conflict', A.id
-            .. ' was replayed meanwhile, or its lookups were made: look what came of it first')
-    end
-    local taken = known_delivery(A.id, A.outcome)
-    if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
-    -- Who makes its lookups makes them for an outcome that is no more.
-    loan.finish('deferred', A.id)
-    local reason = replace(row, A.outcome, A.now)
-    redis.call('HINCRBY', key('r', A.id), 'replays', 1)
-    update(A.id, A.outcome, reason)
-    if A.outcome.deferred then deferral.set(A.id, T, 0) else deferral.set(A.id, nil) end
-    if reason then notice.failed(A.id, reason, A.now) end
-end
-
--- The same with an outcome that knows more, which is no replay.
-function ops.resolve()
-    local row = hash(key('r', A.id))
-    if not row then return refuse('missing', 'receipt ' .. A.id) end
-    local known = loan.of('deferred', A.id)
-    if not row.lookups or num(row.turn) ~= A.seen or not known or known.token ~= A.token then
-        return refuse('lost', A.id)
-    end
-    local taken = known_delivery(A.id, A.outcome)
-    if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
-    loan.finish('deferred', A.id)
-    local reason = replace(row, A.outcome, A.now)
-    update(A.id, A.outcome, reason)
-    local at = A.outcome.deferred and due(A.again) or nil
-    deferral.set(A.id, at, num(row.tried) + 1)
-    -- A failure that stood there before was told.
-    if reason and not (row.state == 'failed' and row.reason == reason) then
-        notice.failed(A.id, reason, A.now)
-    end
-end
-
--- Receipts whose lookups are due: at most so many as marked ids, each with when it is due, the oldest due
--- first; and when to ask again.
-local function due_lookups(limit)
-    local over, first_end = loan.over('deferred')
-    for _, id in ipairs(over) do deferral.refresh(id) end
-    hush()
-    local found, next_due = due_of(key('deferred'), limit)
-    return found, earlier(first_end, next_due)
-end
-
--- When those are due that are due by now; then when to ask again.
-function ops.deferring()
-    local found, next_due = due_lookups(A.limit)
-    for i, one in ipairs(found) do found[i] = {told(one.due), one.member} end
-    return {found, told(next_due)}
-end
-
--- Leases receipts whose lookups are due: when that was, the mark, the id and the token of each; then when
--- to ask again.
-function ops.deferred()
-    local found, next_due = due_lookups(A.limit)
-    for i, one in ipairs(found) do
-        redis.call('ZREM', one.set, one.member)
-        found[i] = {told(one.due), one.member, one.id, loan.give('deferred', one.id)}
-    end
-    return {found, told(next_due)}
 end

@@ -38,16 +38,16 @@ function tally.named(values)
     return t
 end
 
-function tally.pack(t)
+local function pack(t)
     local values = {}
-    for i, name in ipairs(TALLY) do values[i] = t[name] or 0 end
+    for i, name in ipairs(TALLY) do values[i] = t[name] end
     return cmsgpack.pack(values)
 end
 
--- So many events went from one line of the ledger to another; nil: they are new.
+-- So many events went from one line of the ledger to another.
 function tally.moved(from, to, count)
     if from == to then return end
-    if from and from ~= 'pending' then redis.call('HINCRBY', key('ledger'), from, int(-count)) end
+    if from ~= 'pending' then redis.call('HINCRBY', key('ledger'), from, int(-count)) end
     if to ~= 'pending' then redis.call('HINCRBY', key('ledger'), to, int(count)) end
 end
 
@@ -57,7 +57,7 @@ function tally.changed(packed, change)
     local before = tally.state(t)
     change(t)
     tally.moved(before, tally.state(t), 1)
-    return tally.pack(t)
+    return pack(t)
 end
 
 -- Changes the tally of an event that is known.
@@ -67,20 +67,26 @@ function tally.change(id, event, change)
     if packed then redis.call('HSET', name, place, tally.changed(packed, change)) end
 end
 
--- The tally of a new event; `n` is its place among those of its receipt.
+-- The tally of a new event, and its line in the ledger; `n` is its place among those of its receipt.
 function tally.new(n, event)
-    local t = {
-        n = n, pending = event.deliveries, failed = event.failed, filtered = event.filtered,
-        gathered = event.gathered, deferred = event.deferred,
-        delivered = 0, dead = 0, cancelled = 0, superseded = 0, coalesced = 0,
-    }
-    tally.moved(nil, tally.state(t), 1)
-    return tally.pack(t)
+    local failed, filtered = event.failed or 0, event.filtered or 0
+    local gathered, deferred = event.gathered or 0, event.deferred or 0
+    local packed = cmsgpack.pack({n, event.deliveries, 0, 0, 0, 0, failed, filtered, 0, gathered, deferred})
+    if event.deliveries + failed + gathered + deferred > 0 then return packed, 'pending' end
+    return packed, filtered > 0 and 'filtered' or 'unmatched'
 end
 
--- So many events are new.
-function tally.accepted(count)
-    if count > 0 then redis.call('HINCRBY', key('ledger'), 'accepted', int(count)) end
+-- Adds events to the fields and values of a receipt, the first one as its n-th, and to the totals.
+function tally.add(flat, events, n)
+    local lines = {}
+    for i, event in ipairs(events) do
+        local packed, line = tally.new(n + i - 1, event)
+        flat[#flat + 1] = 'e:' .. event.id
+        flat[#flat + 1] = packed
+        if line ~= 'pending' then lines[line] = (lines[line] or 0) + 1 end
+    end
+    if #events > 0 then redis.call('HINCRBY', key('ledger'), 'accepted', int(#events)) end
+    for line, count in pairs(lines) do redis.call('HINCRBY', key('ledger'), line, int(count)) end
 end
 
 -- The fields of a receipt that begin so, unpacked, by what follows that.
@@ -118,8 +124,8 @@ function receipt.shelve(id)
     redis.call('ZADD', key(is_lost and 'kept' or 'over'), row[4], id)
 end
 
--- Adds to the counts of a receipt: { deliveries, pending, lost, finished (an instant) }. Also changes the tally
--- of one of its events, if there is one.
+-- Adds to the counts of a receipt: { deliveries, pending, lost, finished (an instant) }. Also changes the
+-- tally of one of its events, if there is one.
 function receipt.count(id, added, event, change)
     local name, place = key('r', id), event and 'e:' .. event or 'n'
     local row = redis.call('HMGET', name, 'pending', 'lost', 'state', 'finished', 'deliveries', place)
