@@ -1,6 +1,8 @@
 //! The pure middle: reading, mapping, matching, scripts, formats.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crossconnect::adapter::{self, Adapter, Settings};
 use crossconnect::format::{Format, Kinds};
@@ -8,7 +10,7 @@ use crossconnect::json::{self, NonFinite};
 use crossconnect::model::Timestamp;
 use crossconnect::problem::Problems;
 use crossconnect::route::Asked;
-use crossconnect::script::{Limits, Script, shipped};
+use crossconnect::script::{Limits, Script, Verdict, shipped};
 
 use super::captured::{body, body_of, event, received, rules};
 use super::piece::Piece;
@@ -99,12 +101,19 @@ pub fn scripts() -> impl Iterator<Item = Piece> {
 fn scripted(name: String, script: impl Fn() -> Script + 'static) -> Piece {
     Piece::same(name, move || {
         let (script, (event, _)) = (script(), event());
-        move || script.run_shared(&event, Timestamp::UNIX_EPOCH).unwrap()
+        // Scripts that ask for a lookup find the device itself.
+        let found = Arc::new(serde_json::json!({ "device": event.data }));
+        let first = script.run_with(&event, Some(&found), Timestamp::UNIX_EPOCH).unwrap();
+        let says = matches!(first, Verdict::Messages(_));
+        assert_eq!(says, script.transforms(), "the script has nothing to do with the event");
+        move || script.run_with(&event, Some(&found), Timestamp::UNIX_EPOCH).unwrap()
     })
 }
 
 fn script(root: &Path, file: &str) -> Script {
-    compiled(Script::compile(root, file, &Limits::default(), &mut Problems::default()))
+    // Where instructions are counted, a run takes fifty times as long.
+    let limits = Limits { wall_clock: Duration::from_secs(60), ..Limits::default() };
+    compiled(Script::compile(root, file, &limits, &mut Problems::default()))
 }
 
 pub fn formats() -> impl Iterator<Item = Piece> {
