@@ -1,6 +1,6 @@
 //! A guard: how many instructions each piece of the walk takes, counted exactly.
 //!
-//! `cargo bench --profile guard --bench instructions` runs every piece under valgrind's callgrind and
+//! `cargo bench --profile dev --bench instructions` runs every piece under valgrind's callgrind and
 //! compares with `instructions.txt`; more than 10 % upwards fails. `BLESS=1` writes the counts instead.
 //! A piece is run twice, with few and with many steps after the same preparation; the difference of the
 //! counts, divided by the difference of the steps, is free of start-up.

@@ -10,7 +10,7 @@ use super::origin::Origin;
 const TOLERANCE: f64 = 0.10;
 /// Where another compiler, or one for another target, made the blessed counts.
 const WIDE: f64 = 0.25;
-const RUN: &str = "cargo bench --profile guard --bench instructions";
+const RUN: &str = "cargo bench --profile dev --bench instructions";
 
 pub struct Ledger {
     origin: Origin,
