@@ -64,7 +64,7 @@ struct RawLeased {
 #[derive(Debug)]
 enum Content {
     Known(Arc<Delivery>),
-    Read(RawDelivery),
+    Read(Box<RawDelivery>),
 }
 
 #[derive(Debug)]
@@ -146,7 +146,7 @@ pub(super) fn claim(desk: &mut Desk, wanted: &Wanted) -> Result<RawClaimed, Faul
         let Candidate { subject, slot, attempts, tries, .. } = candidate;
         let content = match desk.recent.take(subject.seq) {
             Some(delivery) => Content::Known(delivery),
-            None => Content::Read(read(desk, subject.seq)?),
+            None => Content::Read(Box::new(read(desk, subject.seq)?)),
         };
         let token = desk.leases.grant(&wanted.destination, slot, subject, wanted.until);
         leased.push(RawLeased { content, attempts, tries, token });
