@@ -21,8 +21,15 @@ use crate::model::{
 };
 use crate::store::{Claim, Leased, Settlement};
 
-/// A statement that was run, and how often it was planned anew so far.
-type Run = (String, i32);
+/// A statement that was run.
+#[derive(Debug)]
+struct Run {
+    sql: String,
+    /// How often it was planned anew so far.
+    planned: i32,
+    /// How many steps all its runs took together so far.
+    steps: i32,
+}
 
 /// A writer's desk on a file of its own, and what ran there.
 struct Bench {
@@ -41,8 +48,9 @@ impl Bench {
         let log = Arc::clone(&runs);
         let note = move |event: TraceEvent<'_>| {
             if let TraceEvent::Profile(statement, _) = event {
-                let planned = statement.get_status(StatementStatus::RePrepare);
-                log.lock().unwrap().push((statement.sql().into_owned(), planned));
+                let [planned, steps] = [StatementStatus::RePrepare, StatementStatus::VmStep]
+                    .map(|status| statement.get_status(status));
+                log.lock().unwrap().push(Run { sql: statement.sql().into_owned(), planned, steps });
             }
         };
         conn.trace_v2(TraceEventCodes::SQLITE_TRACE_PROFILE, Some(note)).unwrap();
@@ -175,7 +183,7 @@ fn attempt(leased: &Leased, at: Timestamp, is_success: bool) -> Attempt {
 /// How many of the statements are the requests' own, not those that a whole group shares.
 fn own(runs: &[Run]) -> usize {
     let shared = ["BEGIN", "COMMIT", "UPDATE ledger", "INSERT INTO backlog"];
-    runs.iter().filter(|(sql, _)| !shared.iter().any(|begin| sql.starts_with(begin))).count()
+    runs.iter().filter(|run| !shared.iter().any(|begin| run.sql.starts_with(begin))).count()
 }
 
 #[test]
@@ -210,8 +218,31 @@ fn nothing_is_planned_twice() {
             bench.settle(&leased, is_success);
         }
     }
-    let again: Vec<_> = bench.runs().into_iter().filter(|(_, planned)| *planned > 0).collect();
+    let again: Vec<_> = bench.runs().into_iter().filter(|run| run.planned > 0).collect();
     assert!(again.is_empty(), "{again:#?}");
+}
+
+#[test]
+fn what_is_due_later_costs_a_claim_nothing() {
+    let mut bench = Bench::new();
+    bench.accept(None, false);
+    let mut later = 1_000_000_000;
+    let mut cost = |more: i64| {
+        let now = std::mem::replace(&mut bench.seconds, later);
+        (0..more).for_each(|_| drop(bench.accept(None, false)));
+        later = std::mem::replace(&mut bench.seconds, now);
+        // The statements count for ever, so what one claim takes is the difference of two.
+        let [before, after] = [(); 2].map(|()| {
+            bench.seconds += 3600;
+            bench.runs();
+            bench.claim();
+            bench.runs().iter().map(|run| run.steps).sum::<i32>()
+        });
+        after - before
+    };
+    // A look at each of them would be some steps for each.
+    let (few, many) = (cost(10), cost(300));
+    assert!(many < few + 30, "{few} steps, then {many}");
 }
 
 #[test]
