@@ -30,8 +30,6 @@ pub struct Said(pub &'static str);
 /// hold up the others.
 const MIN_TURNS: usize = 8;
 
-/// Bodies up to this size may be processed where they were read.
-const SMALL: usize = 64 * 1024;
 /// What takes longer than this is too long for the threads that serve sockets.
 const LONG: Duration = Duration::from_millis(2);
 /// After something long, so many in a row have to be short.
@@ -102,7 +100,7 @@ impl Intake {
 
     async fn processed(&self, verified: Verified) -> Result<(Receipt, Outcome), Rejection> {
         let now = self.shared.clock.now();
-        let (pace, is_small) = (self.pace.clone(), verified.body_len() <= SMALL);
+        let (pace, is_small) = (self.pace.clone(), verified.is_small());
         let work = move || {
             let began = Instant::now();
             let processed = process(verified, now);

@@ -23,9 +23,9 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// In bytes.
-    pub fn body_len(&self) -> usize {
-        self.collected.body.len()
+    /// Whether the threads that serve sockets may work on it.
+    pub fn is_small(&self) -> bool {
+        self.collected.body.len() <= SMALL
     }
 
     pub fn into_parts(self) -> (Collected, Proof) {
@@ -80,9 +80,9 @@ where
     }
 }
 
-/// Bodies up to this size are verified where they are; the rest not on the threads that serve
-/// sockets: hashing some MiB under several keys, and writing their variants, takes a while, and
-/// anybody may ask for it.
+/// Bodies up to this size are verified (and processed, while that is quick) where they are; the rest
+/// not on the threads that serve sockets: hashing some MiB under several keys, and writing their
+/// variants, takes a while, and anybody may ask for it.
 const SMALL: usize = 64 * 1024;
 
 async fn prove(

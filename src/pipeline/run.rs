@@ -116,15 +116,17 @@ impl Run<'_> {
     /// What the script said, to the destinations it meant.
     pub fn worded(&self, messages: Vec<Message>) -> Result<Vec<Delivery>, Failure> {
         let mut made = Vec::with_capacity(messages.len() * self.route.to.len());
-        for mut message in messages {
-            let (usual_type, body) =
-                Self::body(std::mem::replace(&mut message.body, Body::Text(String::new())));
-            for outlet in self.addressed(&message)? {
-                made.push(self.delivery(outlet, message.key.as_deref(), |_| {
+        for Message { body, headers, to, key, r#type } in messages {
+            let (usual_type, body) = match body {
+                Body::Text(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
+                Body::Json(text) => ("application/json", Bytes::from(text)),
+            };
+            for outlet in self.addressed(to.as_deref())? {
+                made.push(self.delivery(outlet, key.as_deref(), |_| {
                     Ok(Content {
-                        content_type: message.r#type.clone().filter(|named| named.contains('/')),
+                        content_type: r#type.clone().filter(|named| named.contains('/')),
                         usual_type: usual_type.to_owned(),
-                        headers: message.headers.clone(),
+                        headers: headers.clone(),
                         body: body.clone(),
                     })
                 })?);
@@ -133,16 +135,9 @@ impl Run<'_> {
         Ok(made)
     }
 
-    fn body(body: Body) -> (&'static str, Bytes) {
-        match body {
-            Body::Text(text) => ("text/plain; charset=utf-8", Bytes::from(text)),
-            Body::Json(text) => ("application/json", Bytes::from(text)),
-        }
-    }
-
-    fn addressed(&self, message: &Message) -> Result<Vec<&Arc<Outlet>>, Failure> {
-        let Some(name) = &message.to else { return Ok(self.route.to.iter().collect()) };
-        match self.route.to.iter().find(|outlet| outlet.settings.name == *name) {
+    fn addressed(&self, to: Option<&str>) -> Result<Vec<&Arc<Outlet>>, Failure> {
+        let Some(name) = to else { return Ok(self.route.to.iter().collect()) };
+        match self.route.to.iter().find(|outlet| outlet.settings.name == name) {
             Some(outlet) => Ok(vec![outlet]),
             None => Err(self.script_failure(format!(
                 "the script sends to `{name}`, which is not among `to` of route `{}`",
