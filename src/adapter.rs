@@ -307,7 +307,7 @@ impl Adapter {
 
 impl Reading {
     fn text(body: &[u8]) -> Self {
-        let document = Json::String(String::from_utf8_lossy(body).into_owned());
+        let document = Json::String(String::from_utf8_lossy(body).into_owned().into());
         Self { document, body: Bytes::copy_from_slice(body), notes: Vec::new(), masked: Vec::new() }
     }
 

@@ -50,7 +50,7 @@ pub struct Shared {
 }
 
 /// A dry run in the making.
-pub type Trying = Pin<Box<dyn Future<Output = Result<serde_json::Value, String>> + Send>>;
+pub type Trying = Pin<Box<dyn Future<Output = Result<crate::model::Json, String>> + Send>>;
 
 /// How the destination of a name fares.
 pub type LookUp = dyn Fn(&str) -> Option<Standing> + Send + Sync;
@@ -70,7 +70,7 @@ pub struct Try {
     /// Make the lookups: they only read.
     pub ask: bool,
     /// What lookups shall have found, by name; nobody is asked for these.
-    pub lookups: HashMap<String, Arc<serde_json::Value>>,
+    pub lookups: HashMap<String, Arc<crate::model::Json>>,
 }
 
 impl std::fmt::Debug for Shared {

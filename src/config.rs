@@ -452,7 +452,7 @@ pub struct Route {
     /// `false`: it takes nothing.
     pub active: bool,
     /// Put under the event's `data`, whose own keys win.
-    pub action_data: Option<serde_json::Map<String, crate::model::Json>>,
+    pub action_data: Option<crate::model::Map>,
     /// Asked before the script runs.
     pub lookups: Vec<(At, String)>,
     pub script: Option<(At, String)>,

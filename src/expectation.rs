@@ -7,10 +7,9 @@ use crate::model::Json;
 /// What of `found` the expectation speaks of, in its order, so that a diff shows no more.
 pub(crate) fn part(found: &Json, wanted: &Json) -> Json {
     match (found, wanted) {
-        (Json::Object(found), Json::Object(wanted)) => wanted
-            .iter()
-            .filter_map(|(key, wanted)| Some((key.clone(), part(found.get(key)?, wanted))))
-            .collect(),
+        (Json::Object(found), Json::Object(wanted)) => {
+            wanted.iter().filter_map(|(key, wanted)| Some((key, part(found.get(key)?, wanted)))).collect()
+        }
         (Json::Array(found), Json::Array(wanted)) if found.len() == wanted.len() => {
             found.iter().zip(wanted).map(|(found, wanted)| part(found, wanted)).collect()
         }

@@ -167,7 +167,7 @@ fn custom(event: &Event, receipt: &Receipt) -> Result<Rendered, String> {
     let is_json = |bytes| json::parse(bytes, NonFinite::AsNull).is_ok();
     match &*event.data {
         Json::String(text) if !is_json(&receipt.body) && !is_json(text.as_bytes()) => {
-            Ok(Rendered::of("text/plain; charset=utf-8", Bytes::from(text.clone())))
+            Ok(Rendered::of("text/plain; charset=utf-8", Bytes::copy_from_slice(text.as_bytes())))
         }
         data => Rendered::json(data),
     }
@@ -177,7 +177,7 @@ fn custom(event: &Event, receipt: &Receipt) -> Result<Rendered, String> {
 mod tests {
     use super::samples::{event, receipt};
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     fn rendered(format: Format, event: &Event, body: &[u8]) -> (String, String) {
         let rendered = format.render(event, &receipt(body), &Kinds::new()).unwrap();

@@ -5,6 +5,7 @@
 //! document can be written out again as its sender wrote it.
 
 mod parser;
+mod queried;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod batch;
 mod delivery;
 mod event;
 mod id;
+mod json;
 mod lineage;
 mod lookup;
 mod outcome;
@@ -18,17 +19,14 @@ pub use batch::{Batch, By, Gathered, Member, Sealed, Window};
 pub use delivery::{Attempt, Delivery, DeliveryState, FailureClass, Final};
 pub use event::{Actor, Change, Event, OWN_SOURCE, Object, own_type};
 pub use id::{BatchId, DeliveryId, EventId, ParseIdError, ReceiptId};
+pub(crate) use json::json;
+pub use json::{Json, Map, Number, Text};
 pub use lineage::Lineage;
 pub use lookup::Looked;
 pub use outcome::{Decision, Failure, Held, Outcome, Processed, RouteVerdict, Stage};
 pub use part::{Names, Part};
 pub use receipt::{Dedupe, Masked, Proof, Receipt, Request};
 pub use standing::{Circuit, CircuitState, Standing};
-
-/// A parsed JSON document. Number lexemes and key order are kept as received.
-///
-/// Everything but [`crate::json`] obtains documents through [`crate::json::parse`].
-pub type Json = serde_json::Value;
 
 /// An instant, UTC; shown as RFC 3339.
 pub type Timestamp = jiff::Timestamp;

@@ -13,9 +13,9 @@ mod sieve;
 
 use std::sync::Arc;
 
+use crate::model::Map;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
-use serde_json::Map;
 
 use crate::adapter::Reading;
 use crate::json::JsonError;
@@ -216,7 +216,7 @@ impl Crossing<'_> {
 }
 
 /// The event with the route's own data under what the sender told; `None`: its `data` has no keys.
-fn enriched(event: &Arc<Event>, extra: &Map<String, Json>) -> Option<Arc<Event>> {
+fn enriched(event: &Arc<Event>, extra: &Map) -> Option<Arc<Event>> {
     if !matches!(*event.data, Json::Object(_) | Json::Null) {
         return None;
     }

@@ -19,7 +19,7 @@ use crate::adapter::{Adapter, Path, Settings};
 use crate::config::{self, Config};
 use crate::gate::Gate;
 use crate::glob::Glob;
-use crate::model::{Json, OWN_SOURCE};
+use crate::model::OWN_SOURCE;
 use crate::problem::{Problem, Problems};
 use crate::route::Match;
 use crate::script::Script;
@@ -63,7 +63,7 @@ pub struct Route {
     pub takes_own: bool,
     pub script: Option<Arc<Script>>,
     /// Put under the event's `data`, whose own keys win.
-    pub action_data: Option<serde_json::Map<String, Json>>,
+    pub action_data: Option<crate::model::Map>,
     /// Its events wait for others and leave together with them.
     pub coalesce: Option<config::Coalesce>,
     /// What is looked up before the script runs, by name.

@@ -6,12 +6,10 @@
 
 use std::collections::HashSet;
 
-use serde_json::Map;
-
-use crate::model::{Change, Event, Json};
+use crate::model::{Change, Event, Json, Map};
 
 /// Fields by name.
-pub type Fields = Map<String, Json>;
+pub type Fields = Map;
 
 /// The two states. `None`: there was no object (created, deleted), or nothing is known of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,10 +44,9 @@ impl Snapshots {
     pub fn without_bookkeeping(mut self, changes: &[Change]) -> Self {
         let (Some(before), Some(after)) = (&mut self.before, &mut self.after) else { return self };
         let told: HashSet<&str> = changes.iter().flat_map(|change| outer(&change.field)).collect();
-        let differs =
-            |field: &String| before.get(field) != after.get(field) && !told.contains(field.as_str());
+        let differs = |field: &&str| before.get(field) != after.get(field) && !told.contains(*field);
         let fields = before.keys().chain(after.keys());
-        let untold: HashSet<String> = fields.filter(|field| differs(field)).cloned().collect();
+        let untold: HashSet<String> = fields.filter(differs).map(str::to_owned).collect();
         before.retain(|field, _| !untold.contains(field));
         after.retain(|field, _| !untold.contains(field));
         self
@@ -112,7 +109,7 @@ fn flat(state: &Json) -> Option<Fields> {
     let Some(named) = members.get("fields").and_then(pairs) else { return Some(members.clone()) };
     let mut fields = Fields::new();
     let rest = members.iter().filter(|(key, _)| *key != "fields");
-    for (name, value) in named.into_iter().chain(rest.map(|(key, value)| (key.as_str(), value))) {
+    for (name, value) in named.into_iter().chain(rest) {
         if !fields.contains_key(name) {
             fields.insert(name.to_owned(), value.clone());
         }
@@ -131,7 +128,7 @@ fn pairs(list: &Json) -> Option<Vec<(&str, &Json)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     /// An event with these of its members.
     fn event(parts: Json) -> Event {
@@ -140,7 +137,7 @@ mod tests {
             "before": null, "after": null, "data": null});
         let parts = parts.as_object().unwrap().clone();
         whole.as_object_mut().unwrap().extend(parts);
-        serde_json::from_value(whole).unwrap()
+        whole.told().unwrap()
     }
 
     fn of(parts: Json) -> (Json, Json) {

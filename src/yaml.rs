@@ -93,9 +93,9 @@ impl Node {
             Value::Null => Json::Null,
             Value::Bool(flag) => Json::Bool(*flag),
             Value::Number(lexeme) => {
-                serde_json::from_str(lexeme).unwrap_or_else(|_| Json::String(lexeme.clone()))
+                serde_json::from_str(lexeme).unwrap_or_else(|_| Json::String(lexeme.as_str().into()))
             }
-            Value::Text(text) => Json::String(text.clone()),
+            Value::Text(text) => Json::String(text.as_str().into()),
             Value::List(items) => items.iter().map(Node::to_json).collect(),
             Value::Map(entries) => {
                 Json::Object(entries.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect())

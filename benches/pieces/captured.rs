@@ -54,7 +54,7 @@ fn example(sender: &str) -> Bytes {
     let (file, text) = adapter::shipped(sender).unwrap();
     let node = yaml::parse(file, text, &mut Problems::default()).unwrap();
     match &node.get("tests").unwrap().to_json()[0]["body"] {
-        Json::String(text) => Bytes::from(text.clone()),
+        Json::String(text) => Bytes::copy_from_slice(text.as_bytes()),
         body => Bytes::from(body.to_string()),
     }
 }

@@ -102,7 +102,7 @@ fn scripted(name: String, script: impl Fn() -> Script + 'static) -> Piece {
     Piece::same(name, move || {
         let (script, (event, _)) = (script(), event());
         // Scripts that ask for a lookup find the device itself.
-        let found = Arc::new(serde_json::json!({ "device": event.data }));
+        let found = Arc::new(serde_json::json!({ "device": event.data }).into());
         let first = script.run_with(&event, Some(&found), Timestamp::UNIX_EPOCH).unwrap();
         let says = matches!(first, Verdict::Messages(_));
         assert_eq!(says, script.transforms(), "the script has nothing to do with the event");

@@ -128,9 +128,7 @@ impl Strategy {
 pub(super) fn children(container: Option<&Json>) -> Vec<(Option<&str>, &Json)> {
     match container {
         Some(Json::Array(items)) => items.iter().map(|item| (None, item)).collect(),
-        Some(Json::Object(members)) => {
-            members.iter().map(|(name, item)| (Some(name.as_str()), item)).collect()
-        }
+        Some(Json::Object(members)) => members.iter().map(|(name, item)| (Some(name), item)).collect(),
         _ => Vec::new(),
     }
 }

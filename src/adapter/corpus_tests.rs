@@ -6,11 +6,10 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
-use serde_json::json;
 
 use super::tests::{adapter, events, settings};
 use super::{Adapter, Settings};
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, json};
 
 struct Record {
     name: String,

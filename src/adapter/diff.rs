@@ -167,8 +167,8 @@ fn ignores(context: &mut Context<'_>, node: &Node) -> Vec<Ignore> {
 /// The members of either, those of `after` first.
 fn keys<'d>(before: &'d Json, after: &'d Json) -> impl Iterator<Item = &'d str> {
     let kept = after.as_object().into_iter().flatten();
-    let gone = before.as_object().into_iter().flatten().filter(|(key, _)| after.get(key.as_str()).is_none());
-    kept.chain(gone).map(|(key, _)| key.as_str())
+    let gone = before.as_object().into_iter().flatten().filter(|(key, _)| after.get(key).is_none());
+    kept.chain(gone).map(|(key, _)| key)
 }
 
 struct Walk<'a> {

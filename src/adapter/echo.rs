@@ -108,7 +108,7 @@ impl<'d> Hidden<'d> {
             Json::Object(members) => {
                 match named(node, keys) {
                     Some(name) => drop(self.names.insert(name)),
-                    None => self.names.extend(members.keys().map(String::as_str)),
+                    None => self.names.extend(members.keys()),
                 }
                 members.values().for_each(|member| self.take(member, keys));
             }

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use super::tests::{adapter, changes, events, settings};
-use crate::model::Json;
+use crate::model::{Json, json};
 
 /// A body of a dialect with its extension.
 fn body(dialect: &str, told: &Json) -> Json {

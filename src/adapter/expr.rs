@@ -99,14 +99,14 @@ impl Expr {
                 Cow::Owned(Json::Array(path.all(scope.base(path)).into_iter().cloned().collect()))
             }
             Self::Const(value) => Cow::Borrowed(value),
-            Self::Text(pieces) => text(Json::String(render(pieces, scope, None)?)),
+            Self::Text(pieces) => text(Json::String(render(pieces, scope, None)?.into())),
             Self::First(candidates) => candidates
                 .iter()
                 .find_map(|one| one.eval(scope).filter(|value| value.as_str() != Some("")))?,
             Self::Let(index) => scope.lets.get(*index)?.1.eval(scope)?,
-            Self::Key => text(Json::String(scope.key?.to_owned())),
-            Self::Parent => text(Json::String(scope.parent?.to_owned())),
-            Self::Header(name) => text(Json::String(scope.request.header(name)?.to_owned())),
+            Self::Key => text(Json::String(scope.key?.into())),
+            Self::Parent => text(Json::String(scope.parent?.into())),
+            Self::Header(name) => text(Json::String(scope.request.header(name)?.into())),
             Self::Pipe { input, steps, otherwise } => {
                 let piped = input
                     .eval(scope)
@@ -169,17 +169,19 @@ impl<'d> Scope<'d> {
 impl Step {
     fn apply<'d>(&'d self, value: Cow<'d, Json>, scope: &Scope<'d>) -> Option<Cow<'d, Json>> {
         match self {
-            Self::Lower => Some(text(Json::String(scalar(&value)?.to_lowercase()))),
+            Self::Lower => Some(text(Json::String(scalar(&value)?.to_lowercase().into()))),
             Self::Match { regex, give } => {
                 let subject = scalar(&value)?;
                 let groups = regex.captures(&subject)?;
                 match give {
-                    Some(pieces) => Some(text(Json::String(render(pieces, scope, Some(&groups))?))),
+                    Some(pieces) => Some(text(Json::String(render(pieces, scope, Some(&groups))?.into()))),
                     None => Some(value),
                 }
             }
             Self::Map(table) => table.get(&scalar(&value)?).map(Cow::Borrowed),
-            Self::Kinds => scope.kinds.get(&scalar(&value)?).map(|name| text(Json::String(name.clone()))),
+            Self::Kinds => {
+                scope.kinds.get(&scalar(&value)?).map(|name| text(Json::String(name.as_str().into())))
+            }
             Self::Named { names, keys } => names.iter().find_map(|name| {
                 let values = value.as_array()?.iter().filter_map(|element| keys.read(element));
                 let mut values = values.filter(|(found, _)| found == name).map(|(_, value)| value);
@@ -192,7 +194,7 @@ impl Step {
 /// A text, number or boolean as text.
 pub(super) fn scalar(value: &Json) -> Option<String> {
     match value {
-        Json::String(text) => Some(text.clone()),
+        Json::String(text) => Some(text.to_string()),
         Json::Number(number) => Some(number.to_string()),
         Json::Bool(flag) => Some(flag.to_string()),
         _ => None,

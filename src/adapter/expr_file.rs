@@ -59,7 +59,7 @@ impl Context<'_> {
             return self.path(at, text).map(Expr::Path);
         }
         if !text.contains('{') {
-            return Some(Expr::Const(Json::String(text.to_owned())));
+            return Some(Expr::Const(Json::String(text.into())));
         }
         let mut pieces = self.template(at, text, false)?;
         match (pieces.pop(), pieces.is_empty()) {

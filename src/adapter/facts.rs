@@ -195,8 +195,8 @@ impl Facts {
     /// Facts of a body whose shape is not known: everything is `data`.
     pub fn custom(system: &str) -> Self {
         Self {
-            r#type: Some(Expr::Const(Json::String(format!("{system}.custom")))),
-            action: Some(Expr::Const(Json::String("custom".to_owned()))),
+            r#type: Some(Expr::Const(Json::String(format!("{system}.custom").into()))),
+            action: Some(Expr::Const(Json::String("custom".into()))),
             data: Path::parse("$").ok().map(Expr::Path),
             ..Self::default()
         }

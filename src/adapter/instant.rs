@@ -27,7 +27,9 @@ pub(super) fn rfc3339(value: &Json) -> Option<String> {
             }
         }
         Json::String(text) if text.is_empty() => None,
-        Json::String(text) => Some(parse(text).map_or_else(|| text.clone(), |at| print(at, digits(text)))),
+        Json::String(text) => {
+            Some(parse(text).map_or_else(|| text.clone(), |at| print(at, digits(text)).into()).into())
+        }
         // Extended JSON of MongoDB.
         Json::Object(members) => members.get("$date").filter(|date| !date.is_object()).and_then(rfc3339),
         _ => None,
@@ -63,7 +65,7 @@ fn print(at: Timestamp, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     #[test]
     fn every_form_the_senders_use_becomes_utc() {

@@ -100,7 +100,7 @@ fn one_line(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     #[test]
     fn a_chain_of_names_is_walked_without_the_engine() {

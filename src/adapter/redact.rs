@@ -98,7 +98,7 @@ pub(super) fn address(node: &Json) -> usize {
 /// Overwrites the nodes found. They do not move meanwhile, so identities hold.
 pub(super) fn mask(node: &mut Json, hit: &HashSet<usize>) {
     if hit.contains(&address(node)) {
-        *node = Json::String(MASK.to_owned());
+        *node = Json::String(MASK.into());
         return;
     }
     match node {
@@ -143,7 +143,7 @@ pub(super) fn show(changes: &mut Vec<Change>, hidden: &[&Masked], action: &str) 
     for (place, change) in changes.iter().enumerate() {
         places.entry(change.field.clone()).or_insert(place);
     }
-    let value = |gone| if gone { Json::Null } else { Json::String(MASK.to_owned()) };
+    let value = |gone| if gone { Json::Null } else { Json::String(MASK.into()) };
     for masked in hidden {
         let (from, to) = (value(action == "created"), value(action == "deleted"));
         match places.get(&masked.field).and_then(|place| changes.get_mut(*place)) {

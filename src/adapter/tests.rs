@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
 
 use super::{Adapter, Basics, Overrides, Reading, Settings, shipped, shipped_names};
-use crate::model::{Event, Failure, Json, Proof, Receipt, ReceiptId, Request, Timestamp};
+use crate::model::{Event, Failure, Json, Proof, Receipt, ReceiptId, Request, Timestamp, json};
 use crate::problem::Problems;
 use crate::yaml;
 

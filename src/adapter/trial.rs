@@ -134,7 +134,7 @@ impl Trial {
             failures.push(format!("should fail with `{wanted}`, but gave {} events", events.len()));
         }
         let Some(expect) = &self.expect else { return };
-        let found: Vec<Json> = events.iter().filter_map(|event| serde_json::to_value(event).ok()).collect();
+        let found: Vec<Json> = events.iter().filter_map(|event| Json::of(event).ok()).collect();
         let found: Json = if found.len() == expect.len() {
             found.iter().zip(expect).map(|(found, wanted)| part(found, wanted)).collect()
         } else {

@@ -1,15 +1,15 @@
 //! The reading half of the API: lists, and one thing whole.
 
+use crate::model::{Json, json};
 use axum::Json as Answer;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::{Problem, Shared, explain, view};
 use crate::model::{DeliveryState, FailureClass, Timestamp};
 use crate::store::{DeliveryFilter, PageRequest, ReceiptFilter, ReceiptStatus};
 
-type Result<T = Answer<Value>> = std::result::Result<T, Problem>;
+type Result<T = Answer<Json>> = std::result::Result<T, Problem>;
 
 /// The parameters of both lists; each list ignores none of them silently.
 #[derive(Debug, Default, Deserialize)]
@@ -48,7 +48,8 @@ impl DeliveryQuery {
                 .ok_or_else(|| Problem::bad(format!("there is no delivery state {name:?}")))
         };
         let class = |name: String| {
-            serde_json::from_value::<FailureClass>(json!(name))
+            json!(name)
+                .told::<FailureClass>()
                 .map_err(|_| Problem::bad(format!("there is no failure class {name:?}")))
         };
         Ok(DeliveryFilter {
@@ -136,21 +137,21 @@ pub async fn delivery(State(shared): State<Shared>, Path(asked): Path<String>) -
     Ok(Answer(view::delivery(&stored)))
 }
 
-pub async fn sources(State(shared): State<Shared>) -> Answer<Value> {
+pub async fn sources(State(shared): State<Shared>) -> Answer<Json> {
     let rules = shared.rules.borrow().clone();
-    let items: Vec<Value> = rules.config.sources.iter().map(view::source).collect();
+    let items: Vec<Json> = rules.config.sources.iter().map(view::source).collect();
     Answer(json!({"items": items, "next": null}))
 }
 
-pub async fn routes(State(shared): State<Shared>) -> Answer<Value> {
+pub async fn routes(State(shared): State<Shared>) -> Answer<Json> {
     let rules = shared.rules.borrow().clone();
-    let items: Vec<Value> = rules.config.routes.iter().map(view::route).collect();
+    let items: Vec<Json> = rules.config.routes.iter().map(view::route).collect();
     Answer(json!({"items": items, "next": null}))
 }
 
 pub async fn stats(State(shared): State<Shared>) -> Result {
     let revision = shared.rules.borrow().revision.clone();
-    let pending: serde_json::Map<String, Value> =
+    let pending: crate::model::Map =
         shared.store.pending().await?.into_iter().map(|(name, count)| (name, json!(count))).collect();
     let (events, waiting) = (shared.store.ledger().await?, shared.store.waiting().await?);
     Ok(Answer(json!({"revision": revision, "events": events, "pending": pending, "waiting": waiting})))

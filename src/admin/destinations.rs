@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::model::{Json, json};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::{Problem, Shared, view};
 use crate::config::Destination;
@@ -17,7 +17,7 @@ use crate::reply::Rejection;
 use crate::store::Condition;
 use crate::yaml::nearest;
 
-type Result<T = Answer<Value>> = std::result::Result<T, Problem>;
+type Result<T = Answer<Json>> = std::result::Result<T, Problem>;
 
 const BY_HAND: &str = "paused by hand";
 /// Of a reason, in characters.
@@ -58,7 +58,7 @@ impl Known {
         }
     }
 
-    fn shown(&self, destination: &Destination) -> Value {
+    fn shown(&self, destination: &Destination) -> Json {
         let mut shown = view::destination(destination, self.pending);
         let Summary { state, since, reason } = self.summary();
         shown["state"] = json!(state);
@@ -67,7 +67,7 @@ impl Known {
         shown["failing_since"] = json!(self.condition.failing_since);
         let standing = self.standing.as_ref();
         let circuit = json!(standing.and_then(|standing| standing.breaker.as_ref()));
-        if let (Value::Object(breaker), Value::Object(circuit)) = (&mut shown["breaker"], circuit) {
+        if let (Json::Object(breaker), Json::Object(circuit)) = (&mut shown["breaker"], circuit) {
             breaker.extend(circuit);
         }
         shown["allowed"] = json!(standing.map(|standing| standing.allowed));
@@ -98,7 +98,7 @@ async fn known(shared: &Shared) -> Result<Vec<(Arc<Destination>, Known)>> {
 
 pub async fn list(State(shared): State<Shared>) -> Result {
     let known = known(&shared).await?;
-    let items: Vec<Value> = known.iter().map(|(destination, known)| known.shown(destination)).collect();
+    let items: Vec<Json> = known.iter().map(|(destination, known)| known.shown(destination)).collect();
     Ok(Answer(json!({"items": items, "next": null})))
 }
 

@@ -1,12 +1,12 @@
 //! The answer to "why did nothing arrive?": every step's verdict for one receipt.
 
-use serde_json::{Value, json};
+use crate::model::{Json, json};
 
 use crate::model::{Attempt, Decision, Event, Looked, RouteVerdict};
 use crate::store::{DeliverySummary, StoredReceipt};
 
 /// The steps in order, each `{step, verdict, detail}`.
-pub fn steps(stored: &StoredReceipt, deliveries: &[DeliverySummary], attempts: &[Vec<Attempt>]) -> Value {
+pub fn steps(stored: &StoredReceipt, deliveries: &[DeliverySummary], attempts: &[Vec<Attempt>]) -> Json {
     let mut steps = vec![received(stored), verified(stored), deduplicated(stored)];
     steps.extend(stored.receipt.notes.iter().map(|note| step("read", "noted", note)));
     if let Some(failure) = &stored.outcome.failure {
@@ -23,14 +23,14 @@ pub fn steps(stored: &StoredReceipt, deliveries: &[DeliverySummary], attempts: &
         steps.extend(attempts.iter().map(|attempt| attempted(summary, attempt)));
         steps.push(ended(summary));
     }
-    Value::Array(steps)
+    Json::Array(steps)
 }
 
-fn step(step: impl Into<String>, verdict: &str, detail: impl Into<String>) -> Value {
+fn step(step: impl Into<String>, verdict: &str, detail: impl Into<String>) -> Json {
     json!({"step": step.into(), "verdict": verdict, "detail": detail.into()})
 }
 
-fn received(stored: &StoredReceipt) -> Value {
+fn received(stored: &StoredReceipt) -> Json {
     let request = &stored.receipt.request;
     let from = request.client.map(|ip| format!(" from {ip}")).unwrap_or_default();
     let detail = format!(
@@ -44,7 +44,7 @@ fn received(stored: &StoredReceipt) -> Value {
     step("receive", "accepted", detail)
 }
 
-fn verified(stored: &StoredReceipt) -> Value {
+fn verified(stored: &StoredReceipt) -> Json {
     let proof = &stored.receipt.proof;
     let over = match proof.variant.as_deref() {
         None => String::new(),
@@ -57,7 +57,7 @@ fn verified(stored: &StoredReceipt) -> Value {
     step("verify", "verified", format!("{}{over}{with}", proof.scheme))
 }
 
-fn deduplicated(stored: &StoredReceipt) -> Value {
+fn deduplicated(stored: &StoredReceipt) -> Json {
     match (&stored.receipt.dedupe, stored.duplicates) {
         (None, _) => step("dedupe", "off", "repetitions of this request are not recognised"),
         (Some(dedupe), 0) => step("dedupe", "first", format!("key {}", dedupe.key)),
@@ -69,7 +69,7 @@ fn deduplicated(stored: &StoredReceipt) -> Value {
     }
 }
 
-fn normalised(event: &Event) -> Value {
+fn normalised(event: &Event) -> Json {
     let object = event.object.as_ref().map_or_else(
         || "no object".to_owned(),
         |object| format!("{} {} {}", object.kind, object.id, object.name.as_deref().unwrap_or("")),
@@ -83,7 +83,7 @@ fn normalised(event: &Event) -> Value {
     )
 }
 
-fn looked(looked: &Looked) -> Value {
+fn looked(looked: &Looked) -> Json {
     let name = format!("lookup {}", looked.name);
     let from = looked.url.as_deref().map(|url| format!(" from {url}")).unwrap_or_default();
     match looked.class {
@@ -99,7 +99,7 @@ fn looked(looked: &Looked) -> Value {
     }
 }
 
-fn routed(verdict: &RouteVerdict) -> Value {
+fn routed(verdict: &RouteVerdict) -> Json {
     let name = format!("route {}", verdict.route);
     match &verdict.decision {
         Decision::Unmatched { condition, wanted, actual } => {
@@ -128,7 +128,7 @@ fn routed(verdict: &RouteVerdict) -> Value {
     }
 }
 
-fn attempted(summary: &DeliverySummary, attempt: &Attempt) -> Value {
+fn attempted(summary: &DeliverySummary, attempt: &Attempt) -> Json {
     let name = format!("attempt {} to {}", attempt.number, summary.destination);
     let status = attempt.status.map(|status| format!("status {status} ")).unwrap_or_default();
     match attempt.class {
@@ -141,7 +141,7 @@ fn attempted(summary: &DeliverySummary, attempt: &Attempt) -> Value {
     }
 }
 
-fn ended(summary: &DeliverySummary) -> Value {
+fn ended(summary: &DeliverySummary) -> Json {
     let mut detail = format!("{} to {}, {} attempt(s)", summary.id, summary.destination, summary.attempts);
     if let Some(reason) = &summary.reason {
         detail.push_str(&format!("; {reason}"));

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::model::{Json, json};
 use axum::Json as Answer;
 use axum::extract::{Path, State};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::api::{DeliveryQuery, id};
 use super::{Problem, Shared, Try};
@@ -17,7 +17,7 @@ use crate::pipeline;
 use crate::reply::Rejection;
 use crate::store::{DeliveryFilter, PageRequest, StoreError};
 
-type Result = std::result::Result<Answer<Value>, Problem>;
+type Result = std::result::Result<Answer<Json>, Problem>;
 
 /// Runs a stored receipt through the current rules again.
 pub async fn replay(State(shared): State<Shared>, Path(asked): Path<String>) -> Result {
@@ -126,7 +126,7 @@ pub struct Trial {
     ask: bool,
     /// What lookups shall have found, by name.
     #[serde(default)]
-    lookups: HashMap<String, Value>,
+    lookups: HashMap<String, Json>,
 }
 
 fn yes() -> bool {

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::model::{Json, json};
 use bytes::Bytes;
-use serde_json::{Value, json};
 
 use crate::config;
-use crate::model::{Delivery, Json};
+use crate::model::Delivery;
 use crate::secret::{REDACTED, masked, sounds_secret};
 use crate::store::{DeliverySummary, Ledger, StoredDelivery, StoredReceipt};
 
@@ -19,7 +19,7 @@ fn body(bytes: &Bytes) -> Json {
 }
 
 /// One receipt whole; `explain` is added by the API.
-pub fn receipt(stored: &StoredReceipt, deliveries: &[DeliverySummary]) -> Value {
+pub fn receipt(stored: &StoredReceipt, deliveries: &[DeliverySummary]) -> Json {
     let receipt = &stored.receipt;
     json!({
         "id": receipt.id,
@@ -42,7 +42,7 @@ pub fn receipt(stored: &StoredReceipt, deliveries: &[DeliverySummary]) -> Value 
 }
 
 /// A header that a script or template gave, as the attempts show it.
-fn shown((name, value): &(String, String), delivery: &Delivery) -> Value {
+fn shown((name, value): &(String, String), delivery: &Delivery) -> Json {
     let value = masked(value, delivery.id);
     json!([name, if sounds_secret(name) { REDACTED } else { &*value }])
 }
@@ -56,7 +56,7 @@ fn delivered(delivery: &Delivery) -> Json {
 }
 
 /// One delivery whole.
-pub fn delivery(stored: &StoredDelivery) -> Value {
+pub fn delivery(stored: &StoredDelivery) -> Json {
     let mut view = json!(stored.summary);
     view["content_type"] = json!(stored.delivery.content_type);
     let delivery = &stored.delivery;
@@ -66,7 +66,7 @@ pub fn delivery(stored: &StoredDelivery) -> Value {
     view
 }
 
-pub fn source(source: &config::Source) -> Value {
+pub fn source(source: &config::Source) -> Json {
     let mut proofs = Vec::new();
     if !source.secrets.is_empty() {
         proofs.push("signature");
@@ -89,7 +89,7 @@ pub fn source(source: &config::Source) -> Value {
     })
 }
 
-pub fn route(route: &config::Route) -> Value {
+pub fn route(route: &config::Route) -> Json {
     let texts =
         |list: &[(crate::yaml::At, String)]| list.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>();
     json!({
@@ -106,7 +106,7 @@ pub fn route(route: &config::Route) -> Value {
     })
 }
 
-fn coalesce(config::Coalesce { at: _, by, window }: config::Coalesce) -> Value {
+fn coalesce(config::Coalesce { at: _, by, window }: config::Coalesce) -> Json {
     json!({
         "by": by,
         "quiet_ms": millis(window.quiet),
@@ -120,7 +120,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-pub fn destination(destination: &config::Destination, pending: u64) -> Value {
+pub fn destination(destination: &config::Destination, pending: u64) -> Json {
     json!({
         "name": destination.name,
         "url": destination.shown_target(),
@@ -140,7 +140,7 @@ pub fn destination(destination: &config::Destination, pending: u64) -> Value {
 }
 
 /// When the breaker opens and for how long; its state is told beside it.
-fn settings(breaker: config::Breaker) -> Value {
+fn settings(breaker: config::Breaker) -> Json {
     json!({
         "failures": breaker.failures,
         "of": breaker.of,
@@ -149,7 +149,7 @@ fn settings(breaker: config::Breaker) -> Value {
     })
 }
 
-fn tls(tls: &config::Tls) -> Value {
+fn tls(tls: &config::Tls) -> Json {
     let mut view = json!({ "verify": tls.verify });
     if !tls.verify {
         view["warning"] = json!(config::NOT_VERIFIED);
@@ -200,9 +200,8 @@ mod tests {
                     routes:\n  - { name: a, active: false, lookups: [device], coalesce: { by: kind, quiet: 1s }, no_op: drop, \
                     ignore: [seen], to: [tool] }\n  - { name: b, to: [tool] }\n";
         let config = Rules::from_text("config.yaml", text, &|_| None).unwrap().config;
-        let part = |shown: Value, names: &[&str]| -> Value {
-            names.iter().map(|name| shown[name].clone()).collect()
-        };
+        let part =
+            |shown: Json, names: &[&str]| -> Json { names.iter().map(|name| shown[name].clone()).collect() };
         let of_route = ["active", "lookups", "coalesce", "no_op", "ignore"];
         let window = json!({"by": "kind", "quiet_ms": 1000, "max_wait_ms": 30_000, "max_events": 500, "max_bytes": 8 << 20});
         assert_eq!(

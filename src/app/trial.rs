@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::model::{Json, json};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::{Value, json};
 
 use crate::admin::Try;
 use crate::egress;
@@ -28,7 +28,7 @@ pub async fn run(
     request: Try,
     lookups: &Lookups,
     now: Timestamp,
-) -> Result<Value, String> {
+) -> Result<Json, String> {
     check_names(rules, &request.source, request.lookups.keys().map(String::as_str))?;
     let (ask, given) = (request.ask, request.lookups.clone());
     let by = rules.clone();
@@ -79,7 +79,7 @@ fn waits(outcome: &Outcome) -> bool {
 
 /// A request on the other side of the rules.
 struct Crossed {
-    verified: Value,
+    verified: Json,
     receipt: Receipt,
     outcome: Outcome,
 }
@@ -155,13 +155,13 @@ fn facts(request: &Try, headers: &HeaderMap) -> Request {
     }
 }
 
-fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, now: Timestamp) -> Value {
+fn shown(rules: &Rules, verified: &Json, receipt: &Receipt, outcome: &Outcome, now: Timestamp) -> Json {
     let batches: Vec<(&Gathered, Sealed)> = outcome
         .gathered
         .iter()
         .map(|waits| (waits, pipeline::seal(rules, &batch_of(waits, receipt, now), now)))
         .collect();
-    let routes: Vec<Value> = outcome
+    let routes: Vec<Json> = outcome
         .events
         .iter()
         .flat_map(|processed| {
@@ -177,7 +177,7 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
             })
         })
         .collect();
-    let lookups: Vec<Value> = outcome
+    let lookups: Vec<Json> = outcome
         .events
         .iter()
         .flat_map(|processed| {
@@ -192,7 +192,7 @@ fn shown(rules: &Rules, verified: &Value, receipt: &Receipt, outcome: &Outcome, 
         Sealed::Sent(deliveries) => deliveries.as_slice(),
         Sealed::Dropped(_) | Sealed::Failed(_) => &[],
     });
-    let requests: Vec<Value> =
+    let requests: Vec<Json> =
         outcome.deliveries.iter().chain(sealed).map(|delivery| request(rules, delivery, now)).collect();
     json!({
         "verified": verified,
@@ -226,7 +226,7 @@ fn batch_of(waits: &Gathered, receipt: &Receipt, now: Timestamp) -> Batch {
 }
 
 /// What an event waits for, and what would become of it if nothing else came.
-fn waiting(line: &mut Value, waits: &Gathered, sealed: &Sealed) {
+fn waiting(line: &mut Json, waits: &Gathered, sealed: &Sealed) {
     let window = &waits.window;
     line["by"] = json!(waits.by);
     line["alone"] = json!(waits.alone);
@@ -245,7 +245,7 @@ fn waiting(line: &mut Value, waits: &Gathered, sealed: &Sealed) {
     };
 }
 
-fn request(rules: &Rules, delivery: &Delivery, now: Timestamp) -> Value {
+fn request(rules: &Rules, delivery: &Delivery, now: Timestamp) -> Json {
     let mut shown = json!({
         "delivery": delivery.id,
         "destination": delivery.destination,

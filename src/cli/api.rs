@@ -7,11 +7,10 @@ use bytes::Bytes;
 use clap::Args;
 use http::{Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
-use serde_json::json;
 
 use super::args;
 use super::http::{Answer, Http, USER_AGENT, encode, url};
-use crate::model::Json;
+use crate::model::{Json, json};
 use crate::secret::Secret;
 
 /// How many lines one page of a followed list has.
@@ -184,11 +183,7 @@ impl Pages<'_> {
 
 /// The filters that are set, as a JSON object.
 pub fn filter(query: &Query) -> Json {
-    query
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), json!(value)))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+    query.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect::<crate::model::Map>().into()
 }
 
 #[cfg(test)]

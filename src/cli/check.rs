@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use crate::model::json;
 
 use super::exit::{Exit, Mistakes, count};
 use super::{ConfigFile, Output, http, print_json};

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::api::{self, Api, Gateway, Paging, Query};
 use super::exit::{Exit, Usage};
@@ -11,7 +10,7 @@ use super::receipts::print_list;
 use super::table::Table;
 use super::terminal::{self, field};
 use super::{Output, args, print_json, verdict};
-use crate::model::{DeliveryId, Json, ReceiptId, Timestamp};
+use crate::model::{DeliveryId, Json, ReceiptId, Timestamp, json};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use clap::Subcommand;
-use serde_json::json;
 
 use super::api::{Api, Gateway, Query};
 use super::exit::Exit;
@@ -11,7 +10,7 @@ use super::http::encode;
 use super::table::Table;
 use super::terminal::{field, line};
 use super::{Output, print_json, verdict};
-use crate::model::Json;
+use crate::model::{Json, json};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

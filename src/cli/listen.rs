@@ -17,7 +17,6 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock::{Clock, SystemClock};
-use crate::model::{Proof, Timestamp};
+use crate::model::{Proof, Timestamp, json};
 use crate::secret::{REDACTED, Secret};
 use crate::signature::{Refusal, Scheme, TOKEN_HEADER, Variant, Verifier};
 

@@ -222,7 +222,7 @@ pub fn proof_line(proof: &Json) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
 

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use serde_json::json;
-
 use super::api::{Api, Gateway, Paging};
 use super::exit::{Exit, Usage};
 use super::receipts::Filter;
 use super::terminal::field;
 use super::{Output, print_json, terminal};
-use crate::model::{Json, ReceiptId};
+use crate::model::{Json, ReceiptId, json};
 
 #[derive(Debug, clap::Args)]
 #[command(

@@ -12,7 +12,6 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Method, Request, Uri};
 use http_body_util::Full;
-use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -23,7 +22,7 @@ use super::http::{Http, encode, url};
 use super::scheme::{SCHEMES, scheme, usable};
 use super::{Output, print_json, terminal};
 use crate::clock::{Clock as _, SystemClock};
-use crate::model::Json;
+use crate::model::{Json, json};
 use crate::secret::Secret;
 use crate::signature::Scheme;
 
@@ -286,7 +285,7 @@ impl Tally {
     }
 
     fn document(&self, elapsed: Duration, answers: Vec<Json>) -> Json {
-        let times: serde_json::Map<_, _> =
+        let times: crate::model::Map =
             self.quantiles().into_iter().map(|(name, ms)| (name.to_owned(), json!(ms))).collect();
         let mut document = json!({
             "sent": self.took.len(),

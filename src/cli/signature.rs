@@ -4,8 +4,8 @@ mod keygen;
 
 use std::io::Write;
 
+use crate::model::{Map, json};
 use clap::Subcommand;
-use serde_json::{Map, json};
 
 use super::args::{self, Header, Tolerance};
 use super::exit::{Exit, Usage};
@@ -130,7 +130,7 @@ fn sign(args: Sign, out: &mut dyn Write) -> anyhow::Result<Exit> {
     match args.output {
         Output::Table => headers.iter().try_for_each(|(name, value)| writeln!(out, "{name}: {value}"))?,
         Output::Json => {
-            let headers: Map<_, _> = headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+            let headers: Map = headers.into_iter().map(|(name, value)| (name, value.into())).collect();
             print_json(out, &headers)?;
         }
     }

@@ -78,7 +78,7 @@ pub fn emphasis() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
+use crate::model::json;
 
 use super::exit::{Exit, Mistakes};
 use super::{ConfigFile, Output, print_json, terminal};

@@ -163,7 +163,7 @@ fn print_request(request: &Json, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)?;
     let body = match request.get("body") {
         None | Some(Json::Null) => String::new(),
-        Some(Json::String(text)) => text.clone(),
+        Some(Json::String(text)) => text.to_string(),
         Some(other) => other.to_string(),
     };
     terminal::indented(out, "  ", &terminal::body(body.as_bytes()))
@@ -171,7 +171,7 @@ fn print_request(request: &Json, out: &mut dyn Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
 

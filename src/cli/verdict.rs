@@ -184,7 +184,7 @@ fn cut(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
 

@@ -84,7 +84,7 @@ fn one(mut reader: Reader<'_>, at: At, names: &Names<'_>, cx: &mut Context<'_>) 
     })
 }
 
-fn action_data(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<serde_json::Map<String, Json>> {
+fn action_data(r: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<crate::model::Map> {
     let node = r.node("action_data").filter(|node| node.value != Value::Null)?;
     match node.to_json() {
         Json::Object(members) => Some(members),

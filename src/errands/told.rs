@@ -2,13 +2,13 @@
 //!
 //! adapters/crossconnect.yaml reads what is written here.
 
-use serde_json::{Value, json};
+use crate::model::{Json, json};
 
 use crate::model::{DeliveryId, EventId, OWN_SOURCE, ReceiptId, own_type};
 use crate::store::{Notice, Store, StoreError, StoredDelivery, Told};
 
 /// The event of a notice. What it tells of may be deleted by now; then it says less.
-pub(super) async fn event(store: &dyn Store, notice: &Notice) -> Result<Value, StoreError> {
+pub(super) async fn event(store: &dyn Store, notice: &Notice) -> Result<Json, StoreError> {
     let destination = |name: &str| json!({"kind": "destination", "id": name, "name": name});
     let (what, object, group, data) = match &notice.told {
         Told::DeliveryDead { delivery } => {
@@ -56,7 +56,7 @@ async fn pending(store: &dyn Store, destination: &str) -> Result<u64, StoreError
     Ok(all.into_iter().find(|(name, _)| name == destination).map_or(0, |(_, pending)| pending))
 }
 
-async fn dead(store: &dyn Store, delivery: DeliveryId) -> Result<Value, StoreError> {
+async fn dead(store: &dyn Store, delivery: DeliveryId) -> Result<Json, StoreError> {
     let Some(StoredDelivery { summary, attempts, .. }) = found(store.delivery(delivery).await)? else {
         return Ok(json!({"delivery": delivery}));
     };
@@ -79,10 +79,10 @@ async fn dead(store: &dyn Store, delivery: DeliveryId) -> Result<Value, StoreErr
 }
 
 /// What the event was about.
-async fn of(store: &dyn Store, receipt: ReceiptId, event: EventId) -> Result<Value, StoreError> {
-    let Some(stored) = found(store.receipt(receipt).await)? else { return Ok(Value::Null) };
+async fn of(store: &dyn Store, receipt: ReceiptId, event: EventId) -> Result<Json, StoreError> {
+    let Some(stored) = found(store.receipt(receipt).await)? else { return Ok(Json::Null) };
     let mut events = stored.outcome.events.iter().map(|processed| &processed.event);
-    Ok(events.find(|known| known.id == event).map_or(Value::Null, |event| {
+    Ok(events.find(|known| known.id == event).map_or(Json::Null, |event| {
         json!({
             "id": event.id,
             "type": event.r#type,
@@ -93,7 +93,7 @@ async fn of(store: &dyn Store, receipt: ReceiptId, event: EventId) -> Result<Val
     }))
 }
 
-async fn failed(store: &dyn Store, receipt: ReceiptId, reason: &str) -> Result<Value, StoreError> {
+async fn failed(store: &dyn Store, receipt: ReceiptId, reason: &str) -> Result<Json, StoreError> {
     let Some(stored) = found(store.receipt(receipt).await)? else {
         return Ok(json!({"receipt": receipt, "reason": reason}));
     };

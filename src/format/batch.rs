@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, json};
 
 use super::{Format, Rendered, cloudevents, time};
-use crate::model::{Actor, Batch, Event, Json, Member, Object, Part, ReceiptId, Timestamp};
+use crate::model::{Actor, Batch, Event, Json, Map, Member, Object, Part, ReceiptId, Timestamp, json};
 
 /// The type of every batch.
 const TYPE: &str = "crossconnect.batch";
@@ -31,8 +30,8 @@ pub struct Digest<'b> {
 struct Summary {
     events: usize,
     /// How many events of each, in the order of their first ones; those about no object are of none.
-    kinds: Map<String, Json>,
-    actions: Map<String, Json>,
+    kinds: Map,
+    actions: Map,
     /// When the earliest and the latest happened, as far as their senders tell.
     first: String,
     last: String,
@@ -72,7 +71,7 @@ impl<'b> Digest<'b> {
     /// # Errors
     /// Why the body cannot be written as JSON.
     pub fn event(&self) -> Result<Event, String> {
-        let data = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        let data = Json::of(self).map_err(|error| error.to_string())?;
         Ok(Event { data: data.into(), ..self.head() })
     }
 
@@ -124,7 +123,7 @@ impl<'b> Digest<'b> {
 }
 
 /// How often each word stands there, in the order in which they first do.
-fn counted<'w>(words: impl Iterator<Item = &'w str>) -> Map<String, Json> {
+fn counted<'w>(words: impl Iterator<Item = &'w str>) -> Map {
     let mut order = Vec::new();
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for word in words {

@@ -4,10 +4,9 @@
 //! reading data: what would not fit into one is left out.
 
 use serde::Serialize;
-use serde_json::Map;
 
 use super::{JSON, Rendered, time};
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, Map};
 use crate::percent;
 
 /// Attributes that take more bytes, as they are sent, are left out, and the required `type` is
@@ -17,7 +16,7 @@ const LONGEST: usize = 1024;
 #[derive(Serialize)]
 struct Structured<'d, D> {
     #[serde(flatten)]
-    attributes: Map<String, Json>,
+    attributes: Map,
     datacontenttype: &'static str,
     data: &'d D,
 }
@@ -25,7 +24,7 @@ struct Structured<'d, D> {
 /// `application/cloudevents+json`. The attributes are those of `event`, but for the id.
 pub(super) fn structured(event: &Event, id: &str, data: &impl Serialize) -> Result<Rendered, String> {
     let attributes = attributes(event, id, str::len).into_iter();
-    let attributes = attributes.map(|(name, value)| (name.to_owned(), Json::String(value))).collect();
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), Json::String(value.into()))).collect();
     let mut rendered = Rendered::json(&Structured { attributes, datacontenttype: JSON, data })?;
     "application/cloudevents+json; charset=utf-8".clone_into(&mut rendered.content_type);
     Ok(rendered)

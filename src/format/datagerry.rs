@@ -3,11 +3,9 @@
 //! Objects of other systems become lists of named fields. What DATAGERRY has no word for stands
 //! in `crossconnect`.
 
-use serde_json::json;
-
 use super::told::{self, Told, first};
 use super::{Kinds, facts, time};
-use crate::model::{Actor, Change, Event, Json};
+use crate::model::{Actor, Change, Event, Json, json};
 use crate::snapshots::{Fields, Snapshots};
 
 /// By which fields people know an object.
@@ -116,10 +114,10 @@ fn data(event: &Event) -> Fields {
 fn object(event: &Event, kinds: &Kinds, mut state: Fields, side: fn(&Change) -> &Json) -> Json {
     for change in &event.changes {
         // What changed deeper in the state is a field of its own as well.
-        state.entry(change.field.clone()).or_insert_with(|| side(change).clone());
+        state.get_or_insert_with(&change.field, || side(change).clone());
     }
     let active = match state.get("active") {
-        Some(Json::Bool(_)) => state.shift_remove("active"),
+        Some(Json::Bool(_)) => state.remove("active"),
         _ => None,
     };
     let actor = event.actor.id.as_ref().or(event.actor.name.as_ref());
@@ -144,7 +142,7 @@ fn object(event: &Event, kinds: &Kinds, mut state: Fields, side: fn(&Change) -> 
 /// The fields as `{name, value}`, among them one by which people know the object.
 fn named(event: &Event, mut state: Fields) -> Json {
     let name = event.object.as_ref().and_then(|object| object.name.as_ref());
-    let shown = NAMES.iter().filter_map(|known| state.get(*known)).any(|value| !value.is_null());
+    let shown = NAMES.iter().filter_map(|known| state.get(known)).any(|value| !value.is_null());
     if let Some(name) = name.filter(|_| !shown && !state.contains_key("name")) {
         state.insert("name".to_owned(), json!(name));
     }

@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
-
 use super::roundtrip_tests::{DIALECTS, Options, PLAIN, Source, captures, render};
 use super::samples::{event, receipt};
 use super::{Format, Kinds};
 use crate::adapter::{Adapter, Basics, Overrides, shipped};
-use crate::model::Json;
+use crate::model::{Json, json};
 use crate::problem::Problems;
 
 fn extension<'b>(system: &str, body: &'b Json) -> Option<&'b Json> {

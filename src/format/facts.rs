@@ -1,9 +1,7 @@
 //! What a dialect has no words for: the facts of an event as they are, which stand beside what
 //! the dialect says as the member `crossconnect`. The shipped adapters read it.
 
-use serde_json::json;
-
-use crate::model::{Change, Event, Json};
+use crate::model::{Change, Event, Json, json};
 
 /// What stands in place of a redacted value.
 const MASK: &str = "***";

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::roundtrip_tests::{DIALECTS, PLAIN, essence, render};
 use super::samples::{event, receipt};
 use super::{Format, Kinds};
 use crate::json;
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, json};
 
 /// Values as they may stand in any sender's fields.
 fn value() -> impl Strategy<Value = Json> {

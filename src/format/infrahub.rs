@@ -3,11 +3,9 @@
 //! Changes of other systems become a changelog of attributes, and of relationships where only
 //! what was added and removed is known. What Infrahub has no word for stands in `crossconnect`.
 
-use serde_json::{Map, json};
-
 use super::told::{Told, first, object};
 use super::{Kinds, facts, time};
-use crate::model::{Actor, Change, Event, Json, Object};
+use crate::model::{Actor, Change, Event, Json, Map, Object, json};
 
 /// The kind that all nodes have, for peers of which only the id is known.
 const ANY_NODE: &str = "CoreNode";
@@ -69,7 +67,7 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
         ("occured_at", json!(occurred_at(event, own.is_some()))),
         ("event", json!(name)),
     ];
-    let mut body: Map<_, _> = body.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let mut body: Map = body.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     if !own.is_some_and(|own| says_all(event, own) && told(&body, own).is_of(event)) {
         body.insert("crossconnect".to_owned(), facts::facts(event));
     }
@@ -77,7 +75,7 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
 }
 
 /// What is read from Infrahub's own members. Of times nothing is lost.
-fn told(body: &Map<String, Json>, name: &str) -> Told {
+fn told(body: &Map, name: &str) -> Told {
     let places = OBJECTS.iter().find(|(beginning, _)| name.starts_with(beginning));
     let told = places.map(|(_, places)| places.map(|places| first(body, places)));
     Told {

@@ -3,11 +3,9 @@
 //! Where NetBox has no word for a fact, the nearest one is used, and the facts as they are stand
 //! beside it under `context.crossconnect`, where NetBox's plugins put what they add.
 
-use serde_json::{Map, json};
-
 use super::told::{Told, first, object};
 use super::{Kinds, facts, time};
-use crate::model::{Actor, Event, Json, Object};
+use crate::model::{Actor, Event, Json, Map, Object, json};
 use crate::snapshots::{Fields, Snapshots};
 
 /// Whose `data` and states already are what NetBox's REST API gives.
@@ -31,7 +29,7 @@ const NAMES: [&str; 10] = [
 const REPEATED: [(&str, &str); 2] = [("datagerry", "fields"), ("infrahub", "changelog")];
 
 /// The body of a NetBox webhook, and the names a template sees.
-pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
+pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map {
     let own = own_word(event);
     let kind = event.object.as_ref().map(|object| json!(facts::kind(kinds, &object.kind)));
     let kind = kind.or_else(|| event.native.get("object_type").filter(|_| own.is_some()).cloned());
@@ -59,7 +57,7 @@ pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map<String, Json> {
     if event.system == "netbox" {
         // What a plugin, a later release or the operator's template adds.
         for (name, value) in event.native.as_object().into_iter().flatten() {
-            view.entry(name.clone()).or_insert_with(|| value.clone());
+            view.get_or_insert_with(name, || value.clone());
         }
     }
     view
@@ -92,7 +90,7 @@ fn says_all(event: &Event, word: &str, kinds: &Kinds) -> bool {
 }
 
 /// What is read from NetBox's own members. Of times nothing is lost.
-fn told(view: &Map<String, Json>) -> Told {
+fn told(view: &Map) -> Told {
     let [kind, id, url] = ["/object_type", "/data/id", "/data/url"].map(|place| first(view, &[place]));
     Told {
         object: object(kind, id, first(view, &NAMES), url),
@@ -147,7 +145,7 @@ fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
     let repeated = |member: &str| REPEATED.contains(&(event.system.as_str(), member));
     let told = event.data.as_object().into_iter().flatten().filter(|(member, _)| !repeated(member));
     for (field, value) in snapshots.latest().into_iter().flatten().chain(told) {
-        data.entry(field.clone()).or_insert_with(|| value.clone());
+        data.get_or_insert_with(field, || value.clone());
     }
     Json::Object(data)
 }

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
-
 use super::samples::{event, receipt};
 use super::{Format, Kinds};
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, json};
 
 fn sent(format: Format, event: &Event) -> Json {
     let kinds = match format {
@@ -60,13 +58,13 @@ fn device(action: &str) -> Event {
 /// The members that differ between two states.
 fn differing(before: &Json, after: &Json) -> BTreeSet<String> {
     let names = [before, after].into_iter().filter_map(Json::as_object).flat_map(|state| state.keys());
-    names.filter(|name| before.get(name) != after.get(name)).cloned().collect()
+    names.filter(|name| before.get(name) != after.get(name)).map(str::to_owned).collect()
 }
 
 /// The fields of a DATAGERRY object by name.
 fn fields(object: &Json) -> Json {
     let pair = |field: &Json| (field["name"].as_str().unwrap().to_owned(), field["value"].clone());
-    object["fields"].as_array().into_iter().flatten().map(pair).collect::<serde_json::Map<_, _>>().into()
+    object["fields"].as_array().into_iter().flatten().map(pair).collect::<crate::model::Map>().into()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -77,7 +75,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 fn a_tool_for_netbox_sees_an_object_its_id_its_name_and_what_changed() {
     for (action, method) in [("created", "POST"), ("updated", "PATCH"), ("deleted", "DELETE")] {
         let body = sent(Format::Netbox, &node(action));
-        let names: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+        let names: Vec<_> = body.as_object().unwrap().keys().collect();
         for wanted in [
             "event",
             "timestamp",

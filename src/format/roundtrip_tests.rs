@@ -7,13 +7,12 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
 
 use super::samples::{event, receipt};
 use super::{Format, Kinds};
 use crate::adapter::{Adapter, Basics, Overrides, Settings, shipped};
 use crate::json;
-use crate::model::{Event, Json, Receipt};
+use crate::model::{Event, Json, Receipt, json};
 use crate::problem::Problems;
 use crate::yaml;
 

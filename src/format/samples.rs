@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::json;
 
-use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Timestamp};
+use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Timestamp, json};
 
 /// An event with these of its members; `native` too.
 pub(super) fn event(parts: Json) -> Event {
@@ -21,11 +20,11 @@ pub(super) fn event(parts: Json) -> Event {
         for (name, value) in parts {
             match name.as_str() {
                 "native" => native = value,
-                _ => whole[name] = value,
+                _ => whole[name.as_str()] = value,
             }
         }
     }
-    let mut event: Event = serde_json::from_value(whole).unwrap();
+    let mut event: Event = whole.told().unwrap();
     event.native = Arc::new(native);
     event
 }

@@ -84,7 +84,7 @@ fn parse(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     #[test]
     fn only_rfc_3339_counts_as_a_time() {

@@ -1,9 +1,7 @@
 //! What a dialect's own members tell of an event, read as its shipped adapter reads them. Where
 //! that is not the event's, the facts have to stand beside them.
 
-use serde_json::Map;
-
-use crate::model::{Actor, Event, Json, Object};
+use crate::model::{Actor, Event, Json, Map, Object};
 
 /// The facts that a source's `map` or `kinds` may have changed.
 #[derive(Debug, PartialEq)]
@@ -37,7 +35,7 @@ pub(super) fn object(
 
 /// The text in the first of some places (JSON pointers) that holds one. What does not begin
 /// with `/` is the text itself.
-pub(super) fn first(body: &Map<String, Json>, places: &[&str]) -> Option<String> {
+pub(super) fn first(body: &Map, places: &[&str]) -> Option<String> {
     let texts = places.iter().filter_map(|place| match place.strip_prefix('/') {
         Some(path) => {
             let (member, rest) = path.split_at(path.find('/').unwrap_or(path.len()));
@@ -51,7 +49,7 @@ pub(super) fn first(body: &Map<String, Json>, places: &[&str]) -> Option<String>
 /// A text, number or boolean as text.
 pub(super) fn text(value: &Json) -> Option<String> {
     match value {
-        Json::String(text) => Some(text.clone()),
+        Json::String(text) => Some(text.to_string()),
         Json::Number(number) => Some(number.to_string()),
         Json::Bool(flag) => Some(flag.to_string()),
         _ => None,

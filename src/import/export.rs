@@ -3,13 +3,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use serde_json::Map;
-
 use super::record::Record;
 use super::write::shown;
 use super::{Export, LARGEST_EXPORT, System};
 use crate::json::{self, NonFinite};
-use crate::model::Json;
+use crate::model::{Json, Map};
 use crate::problem::Problems;
 
 /// More objects than anybody has webhooks.
@@ -101,8 +99,8 @@ impl Reader<'_> {
         }
     }
 
-    fn object(&mut self, members: &Map<String, Json>, path: String, kind: Option<&str>, depth: usize) {
-        let inner = ["results", "result", "edges", "node"].into_iter().find(|key| members.contains_key(*key));
+    fn object(&mut self, members: &Map, path: String, kind: Option<&str>, depth: usize) {
+        let inner = ["results", "result", "edges", "node"].into_iter().find(|key| members.contains_key(key));
         let data = members.get("data").and_then(Json::as_object).filter(|_| !members.contains_key("name"));
         let count = members.get("count").or_else(|| members.get("total")).and_then(Json::as_u64);
         match (inner, data) {
@@ -127,8 +125,8 @@ impl Reader<'_> {
         }
     }
 
-    fn record(&mut self, members: &Map<String, Json>, path: String, kind: Option<&str>) {
-        if let Some(key) = ["errors", "detail", "error"].into_iter().find(|key| members.contains_key(*key))
+    fn record(&mut self, members: &Map, path: String, kind: Option<&str>) {
+        if let Some(key) = ["errors", "detail", "error"].into_iter().find(|key| members.contains_key(key))
             && members.len() <= 4
             && !members.contains_key("name")
         {
@@ -190,7 +188,7 @@ fn wanted(system: System) -> (&'static str, &'static str) {
 }
 
 /// Whose object it is, by the names of its fields.
-fn system_of(members: &Map<String, Json>, kind: Option<&str>) -> Option<System> {
+fn system_of(members: &Map, kind: Option<&str>) -> Option<System> {
     let has = |key: &str| members.contains_key(key);
     let any = |keys: &[&str]| keys.iter().any(|key| has(key));
     let named = ["__typename", "kind"].into_iter().find_map(|key| members.get(key)?.as_str());

@@ -140,7 +140,7 @@ fn transformation(record: &Record) -> Option<script::Transformation> {
     let node = related.get("node").unwrap_or(related);
     let member = |key: &str| member(node, key);
     let name = match node {
-        Json::String(id) => Some(id.clone()),
+        Json::String(id) => Some(id.to_string()),
         Json::Object(_) => member("name").or_else(|| member("display_label")).or_else(|| member("id")),
         _ => None,
     };

@@ -131,10 +131,10 @@ fn member(path: &str, json: &Json, is_secret: bool, dropped: &mut Vec<String>) -
             Tree::List(items.iter().filter_map(|item| member(path, item, is_secret, dropped)).collect())
         }
         Json::Object(members) => {
-            let mut entry = |(key, value): (&String, &Json)| {
+            let mut entry = |(key, value): (&str, &Json)| {
                 let is_secret = is_secret || credential::is_field(key);
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                Some((key.clone(), member(&path, value, is_secret, dropped)?))
+                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                Some((key.to_owned(), member(&path, value, is_secret, dropped)?))
             };
             Tree::Map(members.iter().filter_map(&mut entry).collect())
         }

@@ -1,10 +1,8 @@
 //! One object of an export, read field by field; what is missing or of a wrong kind is reported
 //! with its place.
 
-use serde_json::Map;
-
 use super::write::shown;
-use crate::model::Json;
+use crate::model::{Json, Map};
 use crate::problem::Problems;
 
 /// How much of a name stands in a comment.
@@ -20,11 +18,11 @@ pub(super) struct Record {
     pub path: String,
     /// What GraphQL called the list it was in.
     pub kind: Option<String>,
-    members: Map<String, Json>,
+    members: Map,
 }
 
 impl Record {
-    pub fn new(file: &str, path: String, kind: Option<&str>, members: Map<String, Json>) -> Self {
+    pub fn new(file: &str, path: String, kind: Option<&str>, members: Map) -> Self {
         Self { file: file.to_owned(), path: shown(&path), kind: kind.map(str::to_owned), members }
     }
 
@@ -131,7 +129,7 @@ pub(super) fn plain(json: &Json) -> &Json {
 /// A text, or a number as written.
 pub(super) fn text(json: &Json) -> Option<String> {
     match json {
-        Json::String(text) => Some(text.clone()),
+        Json::String(text) => Some(text.to_string()),
         Json::Number(number) => Some(number.to_string()),
         _ => None,
     }

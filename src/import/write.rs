@@ -74,7 +74,7 @@ impl Tree {
             Json::String(text) => Self::text(text),
             Json::Array(items) => Self::List(items.iter().map(Self::of).collect()),
             Json::Object(members) => {
-                Self::Map(members.iter().map(|(key, value)| (key.clone(), Self::of(value))).collect())
+                Self::Map(members.iter().map(|(key, value)| (key.to_owned(), Self::of(value))).collect())
             }
         }
     }

@@ -6,12 +6,11 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
-use serde_json::{Map, json};
 use sha2::{Digest, Sha256};
 
 use super::miss::Miss;
 use crate::config::{self, Target};
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, Map, json};
 use crate::rules::Lookup;
 use crate::secret::shown_url;
 use crate::template::Scene;
@@ -89,7 +88,7 @@ fn url(lookup: &Lookup, scene: &Scene) -> Result<Uri, Miss> {
     parsed.ok_or_else(|| Miss::config("the rendered url is none; correct the lookup's template"))
 }
 
-fn query(query: &str, variables: Map<String, Json>) -> Result<Bytes, Miss> {
+fn query(query: &str, variables: Map) -> Result<Bytes, Miss> {
     let body = json!({"query": query, "variables": Json::Object(variables)}).to_string();
     match body.len() {
         ..=LARGEST => Ok(Bytes::from(body)),

@@ -6,12 +6,10 @@ mod stub;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
-
 use self::stub::{Reply, Stub, ok};
 use super::{Answered, Lookups};
 use crate::clock::ManualClock;
-use crate::model::{Actor, Event, EventId, FailureClass, Json, Object, ReceiptId, Timestamp};
+use crate::model::{Actor, Event, EventId, FailureClass, Json, Object, ReceiptId, Timestamp, json};
 use crate::rules::Rules;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;

@@ -54,6 +54,12 @@ impl From<Json> for Part {
     }
 }
 
+impl From<serde_json::Value> for Part {
+    fn from(value: serde_json::Value) -> Self {
+        Json::from(value).into()
+    }
+}
+
 impl Default for Part {
     fn default() -> Self {
         Json::Null.into()
@@ -87,7 +93,7 @@ impl<'de> Deserialize<'de> for Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     #[test]
     fn a_part_reads_as_what_stands_at_its_place() {
@@ -97,7 +103,7 @@ mod tests {
         assert_eq!(Part::of(&whole, &names(&[])), json!({"a": {"b": [1]}}));
         assert_eq!(Part::of(&whole, &names(&["a", "c", "d"])), json!(null));
         let part = Part::of(&whole, &names(&["a"]));
-        assert_eq!(serde_json::to_value(&part).unwrap(), json!({"b": [1]}));
+        assert_eq!(Json::of(&part).unwrap(), json!({"b": [1]}));
         assert_eq!(part.place_in(&whole), Some(&names(&["a"])));
         assert_eq!(part.place_in(&Arc::new(json!({"a": {"b": [1]}}))), None, "an equal one is not the same");
         assert_eq!(part.into_json(), json!({"b": [1]}));

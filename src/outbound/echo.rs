@@ -113,7 +113,7 @@ impl Words {
         match document {
             Json::String(text) => {
                 if self.occur_in(text) {
-                    *text = self.hidden(text);
+                    *text = self.hidden(text).into();
                 }
             }
             Json::Number(number) => {
@@ -156,7 +156,7 @@ pub fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
 

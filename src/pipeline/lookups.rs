@@ -9,7 +9,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::json;
+use crate::model::json;
 
 use super::run::object_lane;
 use super::{Crossing, hidden};
@@ -238,7 +238,7 @@ impl Crossing<'_> {
         if route.lookups.is_empty() {
             return Ok(None);
         }
-        let mut known = serde_json::Map::with_capacity(route.lookups.len());
+        let mut known = crate::model::Map::with_capacity(route.lookups.len());
         let (mut waits, mut failed) = (false, None);
         for name in &route.lookups {
             let finding = self.found.and_then(|found| found.get(self.event.id, name));

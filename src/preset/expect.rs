@@ -86,12 +86,11 @@ impl Expect {
             }
         }
         if let Some(Json::Object(expected)) = &self.headers {
-            let found =
-                expected.iter().map(|(name, wanted)| (name.clone(), header(sent, name, wanted))).collect();
+            let found = expected.iter().map(|(name, wanted)| (name, header(sent, name, wanted))).collect();
             failures.extend(differing("headers", &Json::Object(expected.clone()), &Json::Object(found)));
         }
         let body = serde_json::from_slice(&sent.body)
-            .unwrap_or_else(|_| Json::String(String::from_utf8_lossy(&sent.body).into_owned()));
+            .unwrap_or_else(|_| Json::String(String::from_utf8_lossy(&sent.body).into_owned().into()));
         if let Some(expected) = &self.body {
             failures.extend(differing("body", expected, &part(&body, expected)));
         }
@@ -109,7 +108,7 @@ fn header(sent: &Sent, name: &str, wanted: &Json) -> Json {
     match (found, wanted) {
         (None, _) => Json::Null,
         (Some(_), Json::Bool(true)) => Json::Bool(true),
-        (Some((_, value)), _) => Json::String(value.clone()),
+        (Some((_, value)), _) => Json::String(value.as_str().into()),
     }
 }
 
@@ -147,7 +146,7 @@ fn differing(what: &str, expected: &Json, found: &Json) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
     use crate::yaml;

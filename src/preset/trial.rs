@@ -152,7 +152,7 @@ fn stretched(
     problems: &mut Problems,
 ) -> Option<Event> {
     let Some(Json::Object(lengths)) = lengths else { return Some(event) };
-    let mut json = serde_json::to_value(&event).ok()?;
+    let mut json = Json::of(&event).ok()?;
     for (path, length) in lengths {
         let pointer = format!("/{}", path.replace('.', "/"));
         let text =
@@ -166,10 +166,10 @@ fn stretched(
             return None;
         };
         let long: String = text.as_str().unwrap_or_default().chars().cycle().take(length).collect();
-        *text = Json::String(long);
+        *text = Json::from(long);
     }
     let native = event.native;
-    let mut event: Event = serde_json::from_value(json).ok()?;
+    let mut event: Event = json.told().ok()?;
     event.native = native;
     Some(event)
 }

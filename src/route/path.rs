@@ -125,7 +125,7 @@ fn value<'e>(event: &'e Event, field: &str) -> Cow<'e, Json> {
 
 fn json(value: &impl Serialize) -> Json {
     // None of these types can fail to become JSON.
-    serde_json::to_value(value).unwrap_or_default()
+    Json::of(value).unwrap_or_default()
 }
 
 /// The parser's words in one line.

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::*;
-use crate::model::{Actor, Change, EventId, Json, Object, ReceiptId, Timestamp};
+use crate::model::{Actor, Change, EventId, Json, Object, ReceiptId, Timestamp, json};
 
 fn event() -> Event {
     let now = Timestamp::UNIX_EPOCH;

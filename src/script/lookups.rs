@@ -73,7 +73,7 @@ pub(super) fn variable(name: &str, context: &EvalContext<'_, '_, '_, '_, '_, '_>
     if name != NAME || context.scope().contains(NAME) {
         return None;
     }
-    let found = guard::lookups().unwrap_or_else(|| Arc::new(Json::Object(serde_json::Map::new())));
+    let found = guard::lookups().unwrap_or_else(|| Arc::new(Json::Object(crate::model::Map::new())));
     Some(Dynamic::from(Lookups(Node::shared(found))))
 }
 
@@ -198,7 +198,7 @@ mod tests {
         match script.run_with(&Arc::new(event()), Some(&Arc::new(found)), now()) {
             Ok(Verdict::Messages(messages)) => match &messages[0].body {
                 Body::Json(text) => Ok(serde_json::from_str(text).unwrap()),
-                Body::Text(text) => Ok(Json::String(text.clone())),
+                Body::Text(text) => Ok(Json::String(text.as_str().into())),
             },
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error.message),
@@ -226,7 +226,7 @@ mod tests {
             &[],
         );
         let script = compile_in(folder.path(), &Limits::default()).unwrap();
-        let found = Arc::new(serde_json::json!({"device": {"name": "x"}}));
+        let found = Arc::new(crate::model::json!({"device": {"name": "x"}}));
         let Verdict::Messages(messages) = script.run_with(&Arc::new(event()), Some(&found), now()).unwrap()
         else {
             panic!("no message")

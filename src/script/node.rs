@@ -170,7 +170,7 @@ impl<'a> Seen<'a> {
     /// The keys of a map, in its order.
     pub(super) fn keys(&self) -> Vec<&'a str> {
         match *self {
-            Self::Json(Json::Object(map)) => map.keys().map(String::as_str).collect(),
+            Self::Json(Json::Object(map)) => map.keys().collect(),
             // As its JSON has them; what was sent is there too, but no part of it.
             Self::Event(_) | Self::Seat(_) => {
                 Event::FIELDS.into_iter().filter(|field| *field != "native").collect()
@@ -194,7 +194,7 @@ impl<'a> Seen<'a> {
     pub(super) fn to_json(&self) -> Json {
         match self {
             Self::Json(value) => (*value).clone(),
-            Self::Text(value) => Json::String(value.clone().into_owned()),
+            Self::Text(value) => Json::String(value.clone().into_owned().into()),
             Self::Bool(value) => Json::Bool(*value),
             Self::Nothing => Json::Null,
             Self::Changes(changes) => changes.iter().map(|change| Seen::Change(change).to_json()).collect(),
@@ -203,7 +203,7 @@ impl<'a> Seen<'a> {
                 .keys()
                 .into_iter()
                 .map(|key| (key.to_owned(), self.child(key).to_json()))
-                .collect::<serde_json::Map<_, _>>()
+                .collect::<crate::model::Map>()
                 .into(),
         }
     }

@@ -57,7 +57,7 @@ impl Seat {
         // A body that is no JSON came from the operator's own template, as a text.
         parsed.get_or_init(|| match json::parse(body, NonFinite::AsNull) {
             Ok(document) => document.value,
-            Err(_) => Json::String(String::from_utf8_lossy(body).into_owned()),
+            Err(_) => Json::String(String::from_utf8_lossy(body).into_owned().into()),
         })
     }
 }

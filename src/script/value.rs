@@ -3,14 +3,13 @@
 use std::fmt;
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map, Position};
-use serde_json::Number;
 
 use super::guard::{self, MAX_DEPTH};
 use super::lookups::Lookups;
 use super::message::Draft;
 use super::node::{Node, Seen, Shape};
 use super::view::{List, Record};
-use crate::model::Json;
+use crate::model::{Json, Number};
 
 /// What a node costs beside its text, in bytes.
 pub(super) const NODE: usize = 64;
@@ -113,7 +112,7 @@ pub(super) fn exported(value: &Dynamic, trail: &Trail<'_>, depth: usize) -> Resu
         return items.map(|(index, item)| exported(item, &Trail::Index(trail, index), depth + 1)).collect();
     }
     if let Ok(map) = value.as_map_ref() {
-        let mut object = serde_json::Map::with_capacity(map.len());
+        let mut object = crate::model::Map::with_capacity(map.len());
         for (key, item) in &*map {
             guard::charge(key.len())?;
             object.insert(key.to_string(), exported(item, &Trail::Key(trail, key), depth + 1)?);
@@ -129,7 +128,7 @@ fn plain(value: &Dynamic, trail: &Trail<'_>) -> Result<Option<Json>, Box<EvalAlt
     }
     if let Ok(text) = value.as_immutable_string_ref() {
         guard::charge(text.len())?;
-        return Ok(Some(Json::String(text.to_string())));
+        return Ok(Some(Json::String(text.to_string().into())));
     }
     if let Ok(flag) = value.as_bool() {
         return Ok(Some(Json::Bool(flag)));
@@ -144,7 +143,7 @@ fn plain(value: &Dynamic, trail: &Trail<'_>) -> Result<Option<Json>, Box<EvalAlt
         };
     }
     if let Ok(letter) = value.as_char() {
-        return Ok(Some(Json::String(letter.to_string())));
+        return Ok(Some(Json::String(letter.to_string().into())));
     }
     match node_of(value) {
         Some(node) => {

@@ -195,7 +195,7 @@ fn joined(seen: &Seen<'_>, between: &str) -> Result<String, Box<EvalAltResult>> 
     for index in 0..seen.len() {
         let piece = match seen.item(index) {
             Seen::Json(Json::String(text)) => text.clone(),
-            other => other.to_json().to_string(),
+            other => other.to_json().to_string().into(),
         };
         guard::charge(piece.len() + between.len())?;
         if index > 0 {

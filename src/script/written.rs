@@ -1,8 +1,8 @@
 //! A script's result as JSON text, written straight from its values and from the event that it shows.
 
+use crate::model::Number;
 use rhai::{Dynamic, EvalAltResult};
 use serde::Serialize;
-use serde_json::Number;
 
 use super::guard::{self, MAX_DEPTH};
 use super::node::Seen;

@@ -31,7 +31,7 @@ pub(super) fn dumps(value: &Json, style: Style) -> String {
 /// `str(value)`: of a string the text itself, of anything else its `repr`.
 pub(crate) fn str(value: &Json) -> String {
     match value {
-        Json::String(text) => text.clone(),
+        Json::String(text) => text.to_string(),
         other => text(|out| write_repr(out, other)),
     }
 }

@@ -145,7 +145,7 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::model::json;
 
     const BODY: &str = r#"{"data":{"n":1.50},"snapshots":{"prechange":{"a":[1]},"postchange":null}}"#;
 
@@ -155,12 +155,13 @@ mod tests {
             [] => json!({"own": true}).into(),
             names => Part::of(native, &names.iter().map(|name| Box::from(*name)).collect()),
         });
-        let event: Event = serde_json::from_value(json!({
+        let event: Event = json!({
             "id": "evt_0197c2a0d4b07a3e8f21a1b2c3d4e5f6", "type": "netbox.object.updated", "action": "updated",
             "source": "nb", "system": "netbox", "object": null, "branch": "main",
             "actor": {"id": null, "name": "ann"}, "occurred_at": null, "received_at": "2026-11-22T05:30:00Z",
             "correlation_id": "c", "changes": [{"field": "a", "from": 1, "to": [2.0]}],
-        }))
+        })
+        .told()
         .unwrap();
         let event = Event { before, after, data, native: native.clone(), ..event };
         Processed { event, routes: Vec::new(), lookups: Vec::new() }

@@ -4,11 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
-use serde_json::json;
 
 use super::tree;
 use crate::format::{Kinds, netbox};
-use crate::model::{BatchId, DeliveryId, Event, Json};
+use crate::model::{BatchId, DeliveryId, Event, Json, json};
 
 /// The names that NetBox gives its templates; `context` holds what it calls otherwise.
 const NETBOX: [&str; 10] = [
@@ -169,7 +168,7 @@ mod tests {
     fn every_name_that_the_dialect_gives_is_known() {
         let event = super::super::tests::event();
         for name in netbox::view(&event, &Kinds::default()).keys() {
-            assert!(NETBOX.contains(&name.as_str()), "{name}");
+            assert!(NETBOX.contains(&name), "{name}");
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::Number;
 use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Error, Value};
-use serde_json::Number;
 
 use super::meter::fault;
 

@@ -56,13 +56,13 @@ impl Questions {
 
     /// The variables. One that is nothing but an expression keeps its value's kind: a number stays
     /// a number, what is undefined is `null`. Any other is a text.
-    pub fn variables(&self, scene: &Scene) -> Result<serde_json::Map<String, Json>, TemplateError> {
+    pub fn variables(&self, scene: &Scene) -> Result<crate::model::Map, TemplateError> {
         self.variables.iter().map(|(name, text)| Ok((name.clone(), self.variable(text, scene)?))).collect()
     }
 
     fn variable(&self, text: &Text, scene: &Scene) -> Result<Json, TemplateError> {
         let Some(expression) = alone(&text.text) else {
-            return super::render(&self.env, BODY, text, scene).map(Json::String);
+            return super::render(&self.env, BODY, text, scene).map(Json::from);
         };
         let program = format!("{{{{ ({expression}) | default(none) | to_json }}}}");
         let rendered =

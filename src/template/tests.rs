@@ -42,7 +42,7 @@ pub(super) fn event_of(data: &str) -> Event {
         changes: Vec::new(),
         before: Json::Null.into(),
         after: Json::Null.into(),
-        native: Arc::new(serde_json::json!({"data": data})),
+        native: Arc::new(serde_json::json!({"data": data}).into()),
         data: data.into(),
     }
 }

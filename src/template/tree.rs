@@ -57,7 +57,7 @@ impl Tree {
             Self::Root(document) => document,
             Self::Of(event, part) => part(event),
             Self::Key(parent, key) => parent.json().get(key).unwrap_or(&NOTHING),
-            Self::Index(parent, index) => parent.json().get(index).unwrap_or(&NOTHING),
+            Self::Index(parent, index) => parent.json().get(*index).unwrap_or(&NOTHING),
         }
     }
 
@@ -98,9 +98,7 @@ impl Object for Tree {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match self.json() {
             Json::Array(items) => Enumerator::Seq(items.len()),
-            Json::Object(members) => {
-                Enumerator::Values(members.keys().map(|key| Value::from(key.as_str())).collect())
-            }
+            Json::Object(members) => Enumerator::Values(members.keys().map(Value::from).collect()),
             _ => Enumerator::Empty,
         }
     }

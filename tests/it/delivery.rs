@@ -332,11 +332,18 @@ async fn a_dry_run_makes_lookups_or_takes_what_it_is_given() {
             body: change("a", 1).to_string().into(),
             sign: false,
             ask,
-            lookups: known.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect(),
+            lookups: known
+                .iter()
+                .map(|(name, value)| {
+                    ((*name).to_owned(), crossconnect::model::Json::from(value.clone()).into())
+                })
+                .collect(),
         };
         let lookups =
             crossconnect::lookup::Lookups::new(std::sync::Arc::new(crossconnect::clock::SystemClock));
-        crossconnect::app::trial::run(&rules, request, &lookups, crate::world::start_of_time()).await
+        crossconnect::app::trial::run(&rules, request, &lookups, crate::world::start_of_time())
+            .await
+            .map(serde_json::Value::from)
     };
     let trial = tried(true, &[]).await.unwrap();
     assert_eq!(

@@ -13,7 +13,7 @@ routes:
   - { name: plain, to: tool }
 ";
 
-async fn trial(config: &str, body: &Value) -> Value {
+async fn trial(config: &str, body: &Json) -> Json {
     let rules =
         Rules::from_text("config.yaml", config, &|_| None).unwrap_or_else(|found| panic!("{found:#?}"));
     let now = "2026-11-22T05:31:00Z".parse().unwrap();
@@ -29,7 +29,7 @@ async fn trial(config: &str, body: &Value) -> Value {
     run(&Arc::new(rules), request, &Lookups::new(ManualClock::at(now)), now).await.unwrap()
 }
 
-fn change() -> Value {
+fn change() -> Json {
     json!({"type": "lab.device.updated", "correlation_id": "05c7",
         "object": {"kind": "device", "id": "1", "name": "edge-1"}})
 }
@@ -49,7 +49,7 @@ async fn an_event_that_waits_is_shown_with_its_window_and_as_a_batch_of_its_own(
     let batches: Vec<bool> = requests.iter().map(|request| request.get("batch").is_some()).collect();
     assert_eq!(batches, [false, true]);
     assert_eq!(waits["sealed"], json!({"deliveries": [requests[1]["delivery"]]}));
-    let body: Value = serde_json::from_str(requests[1]["body"].as_str().unwrap()).unwrap();
+    let body: Json = serde_json::from_str(requests[1]["body"].as_str().unwrap()).unwrap();
     assert_eq!((&body["type"], &body["summary"]["events"]), (&json!("crossconnect.batch"), &json!(1)));
     assert_eq!(body["id"], requests[1]["batch"]);
     assert_eq!(body["events"][0], trial["events"][0]);

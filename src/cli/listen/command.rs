@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::StatusCode;
-use serde_json::json;
 
 use super::{Check, Failure, Options, Received, Receiver};
 use crate::cli::args::{self, Tolerance};
@@ -14,7 +13,7 @@ use crate::cli::exit::{Exit, Usage};
 use crate::cli::receipts::proof_line;
 use crate::cli::scheme::{SCHEMES, scheme, usable};
 use crate::cli::{Output, terminal};
-use crate::model::Json;
+use crate::model::{Json, json};
 use crate::secret::Secret;
 use crate::signature::Scheme;
 

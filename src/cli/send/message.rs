@@ -5,10 +5,9 @@
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use serde_json::json;
 
 use super::python;
-use crate::model::{Json, Timestamp};
+use crate::model::{Json, Timestamp, json};
 use crate::secret::Secret;
 use crate::signature::{Scheme, Signer};
 

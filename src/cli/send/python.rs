@@ -47,7 +47,7 @@ impl Formatter for Spaced {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use crate::model::json;
 
     use super::*;
 

@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use crate::model::json;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
 
 use super::super::exit::{Exit, Usage};
 use super::super::scheme::{SCHEMES, scheme};

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde_json::{Map, json};
 
 use super::Ran;
 use crate::egress;
-use crate::model::{Event, Json, Proof, Receipt, ReceiptId, Request, Sealed};
+use crate::model::{Event, Json, Map, Proof, Receipt, ReceiptId, Request, Sealed, json};
 use crate::pipeline;
 use crate::preset::{self, Given, Sent, Trials};
 use crate::problem::{Problem, Problems};
@@ -83,7 +82,7 @@ fn sent(dir: &Path, name: &str, example: &Json, trial: &preset::Trial) -> Result
 
 /// Rules with one destination: the preset, its example, and keys instead of those.
 fn destination(dir: &Path, name: &str, example: &Json, with: &Json) -> Result<Rules, Vec<Problem>> {
-    let config = |destination: Map<String, Json>| {
+    let config = |destination: Map| {
         let config = json!({
             "egress": {"allow": ["127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]},
             "sources": {"test": {"adapter": "generic", "open": true}},
@@ -98,7 +97,7 @@ fn destination(dir: &Path, name: &str, example: &Json, with: &Json) -> Result<Ru
         own.extend(keys.as_object().cloned().unwrap_or_default());
     }
     let mut elsewhere = own.clone();
-    elsewhere.entry("url").or_insert_with(|| json!(NOWHERE));
+    elsewhere.get_or_insert_with("url", || json!(NOWHERE));
     // Only where nothing else is wrong, a missing URL is.
     config(own).or_else(|_| config(elsewhere))
 }

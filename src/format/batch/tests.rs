@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::super::samples::event;
 use super::*;
 use crate::json::{self as reader, NonFinite};
-use crate::model::{BatchId, By, Lineage};
+use crate::model::{BatchId, By, Lineage, json};
 
 fn batch(events: Vec<Json>) -> Batch {
     let member = |(index, parts)| {
@@ -64,7 +63,7 @@ fn the_body_is_what_the_contract_says() {
         json!({"action": "merged", "object": null, "occurred_at": "yesterday"}),
     ]);
     let body = body(&batch);
-    let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    let keys: Vec<&str> = body.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["type", "id", "timestamp", "by", "key", "summary", "events"]);
     assert_eq!(body["type"], "crossconnect.batch");
     assert_eq!(body["id"], batch.id.to_string());
@@ -81,8 +80,7 @@ fn the_body_is_what_the_contract_says() {
             "last": "2026-11-22T05:30:01Z",
         })
     );
-    let models: Vec<Json> =
-        batch.members.iter().map(|member| serde_json::to_value(&*member.event).unwrap()).collect();
+    let models: Vec<Json> = batch.members.iter().map(|member| Json::of(&*member.event).unwrap()).collect();
     assert_eq!(body["events"], Json::Array(models));
     assert_eq!(body["events"][0]["data"]["mtu"].to_string(), "1.50");
 }

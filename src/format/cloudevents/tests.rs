@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::super::roundtrip_tests::{captured_events, model};
 use super::super::samples::{event, receipt};
 use super::super::{Format, Kinds};
 use crate::json::{self, NonFinite};
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, json};
 
 type Attributes = BTreeMap<String, String>;
 
@@ -25,9 +23,9 @@ fn structured(event: &Event) -> (Attributes, Json) {
     let mut attributes = Attributes::new();
     let mut data = Json::Null;
     for (name, value) in document.as_object().unwrap() {
-        match name.as_str() {
+        match name {
             "data" => data = value.clone(),
-            _ => drop(attributes.insert(name.clone(), value.as_str().expect(name).to_owned())),
+            _ => drop(attributes.insert(name.to_owned(), value.as_str().expect(name).to_owned())),
         }
     }
     (attributes, data)

@@ -1,7 +1,7 @@
 //! What people typed arrives in the config as they meant it.
 
+use crate::model::{Json, json};
 use proptest::prelude::*;
-use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Config, Destination, Target};
@@ -21,13 +21,13 @@ fn config(import: &Import) -> Config {
     config
 }
 
-fn webhook(fields: &Value) -> Import {
+fn webhook(fields: &Json) -> Import {
     let mut whole = json!({"id": 1, "name": "w", "payload_url": "https://x.example.com/", "secret": ""});
     whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     of_text(System::Netbox, &whole.to_string())
 }
 
-fn destination(fields: Value) -> Destination {
+fn destination(fields: Json) -> Destination {
     config(&webhook(&fields)).destinations.into_iter().next().unwrap()
 }
 
@@ -156,7 +156,7 @@ fn missing_pages_are_counted_by_list_and_without_what_was_given_twice() {
         json!({"id": id, "name": format!("r{id}"), "object_types": ["dcim.site"], "event_types": ["object_created"],
                "action_type": "webhook", "action_object_id": 1})
     };
-    let page = |count: usize, results: Vec<Value>| json!({"count": count, "results": results});
+    let page = |count: usize, results: Vec<Json>| json!({"count": count, "results": results});
     for (pages, wanted) in [
         (json!([page(2, vec![hook(1)]), page(2, vec![rule(1), rule(2)])]), Some("hold 1 of 2 webhooks")),
         (json!([page(2, vec![hook(1), hook(2)]), page(2, vec![rule(1)])]), Some("hold 1 of 2 event rules")),
@@ -172,7 +172,7 @@ fn missing_pages_are_counted_by_list_and_without_what_was_given_twice() {
 }
 
 /// The event of a body as NetBox sends it.
-fn event(body: &Value) -> Event {
+fn event(body: &Json) -> Event {
     use crate::model::{Actor, EventId, Object, ReceiptId, Timestamp};
     let word = body["event"].as_str().unwrap();
     let kind =
@@ -196,8 +196,8 @@ fn event(body: &Value) -> Event {
         received_at: Timestamp::UNIX_EPOCH,
         correlation_id: None,
         changes: Vec::new(),
-        before: Value::Null.into(),
-        after: Value::Null.into(),
+        before: Json::Null.into(),
+        after: Json::Null.into(),
         data: body["data"].clone().into(),
         native: std::sync::Arc::new(body.clone()),
     }
@@ -271,11 +271,11 @@ fn any_body() -> impl Strategy<Value = String> {
     .prop_map(|body| format!("{body}{{{{ data.name }}}}\n{body}"))
 }
 
-fn any_data() -> impl Strategy<Value = Value> {
+fn any_data() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        "[ -~]{0,15}".prop_map(Value::from),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        "[ -~]{0,15}".prop_map(Json::from),
         Just(json!("1.0"))
     ];
     proptest::collection::btree_map("[ -~]{0,10}", leaf, 1..5).prop_map(|members| json!(members))
@@ -293,19 +293,19 @@ proptest! {
         data in any_data(),
         kinds in proptest::collection::vec("[a-z_]{1,8}\\.[a-z]{1,8}", 1..4),
     ) {
-        let values: Vec<&Value> = data.as_object().unwrap().values().collect();
+        let values: Vec<&Json> = data.as_object().unwrap().values().collect();
         let mut all = Vec::new();
         for (id, name) in names.iter().enumerate() {
             all.push(json!({
                 "id": id, "name": name, "payload_url": format!("https://x.example.com/{path}"), "secret": "",
-                "additional_headers": format!("X-Value: {value}"), "body_template": body,
+                "additional_headers": format!("X-Json: {value}"), "body_template": body,
             }));
             all.push(json!({
                 "id": id, "name": name, "object_types": kinds, "event_types": ["object_updated"], "enabled": id % 2 == 0,
                 "conditions": {"attr": "x", "op": "in", "value": values}, "action_data": data, "action_type": {"value": "webhook"}, "action_object_id": id,
             }));
         }
-        let import = of_text(System::Netbox, &Value::from(all).to_string());
+        let import = of_text(System::Netbox, &Json::from(all).to_string());
         let config = config(&import);
         prop_assert_eq!(config.destinations.len(), names.len(), "{}", import.config);
         prop_assert_eq!(config.routes.len(), names.len(), "{}", import.config);

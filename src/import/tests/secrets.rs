@@ -1,6 +1,7 @@
 //! Credentials stay where they were.
 
 use super::*;
+use crate::model::{Json, json};
 
 fn everything(import: &Import) -> String {
     let scripts = import.scripts.iter().map(|script| format!("{}{}", script.text, script.test));
@@ -27,9 +28,8 @@ fn no_secret_of_a_fixture_comes_out_again() {
 }
 
 /// A webhook of NetBox with these fields.
-fn webhook(fields: serde_json::Value) -> Import {
-    let mut whole =
-        serde_json::json!({"id": 1, "name": "w", "payload_url": "https://x.example.com/", "secret": ""});
+fn webhook(fields: Json) -> Import {
+    let mut whole = json!({"id": 1, "name": "w", "payload_url": "https://x.example.com/", "secret": ""});
     whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     of_text(System::Netbox, &whole.to_string())
 }
@@ -103,7 +103,7 @@ fn credentials_are_found_wherever_people_put_them() {
         ("body_template", r#"{% set a = "it's" %}{% set secret = 'hush' %}"#),
         ("body_template", r#"{% set secret = "hush %}"#),
     ] {
-        let import = webhook(serde_json::json!({ field: value }));
+        let import = webhook(json!({ field: value }));
         let out = everything(&import);
         assert!(!out.contains("hush"), "{field}: {value}\n{out}");
     }
@@ -125,7 +125,7 @@ fn what_looks_like_a_credential_but_is_none_is_kept() {
         ("body_template", r#"{"project": {"key": "NET"}, "author": "netbox"}"#, "NET"),
         ("body_template", "{% if data.token == 1 %}a{% endif %}", "{% if data.token == 1 %}a"),
     ] {
-        let import = webhook(serde_json::json!({ field: value }));
+        let import = webhook(json!({ field: value }));
         assert!(import.config.contains(kept), "{field}: {value}\n{}", import.config);
         assert!(!import.config.contains("replace-me}"), "{field}: {value}\n{}", import.config);
     }
@@ -134,8 +134,8 @@ fn what_looks_like_a_credential_but_is_none_is_kept() {
 proptest::proptest! {
     #[test]
     fn no_part_of_a_password_in_json_is_left(before in "[a-z'\"\\\\<>()\\[\\]}&=%#, :/-]{0,9}", after in "[a-z'\"\\\\, }]{0,9}") {
-        let inner = serde_json::json!({"a": 1, "password": format!("{before}hush{after}"), "b": "c"}).to_string();
-        let outer = serde_json::json!({"text": inner}).to_string();
+        let inner = json!({"a": 1, "password": format!("{before}hush{after}"), "b": "c"}).to_string();
+        let outer = json!({"text": inner}).to_string();
         for template in [inner, outer] {
             let mut variables = draft::Variables::default();
             let mut vault = draft::Vault::new("w", "webhook", &mut variables);

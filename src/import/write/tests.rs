@@ -1,7 +1,7 @@
 //! Whatever is written reads back as what was meant.
 
+use crate::model::json;
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
 use crate::problem::Problems;
@@ -64,11 +64,9 @@ fn literal(json: &Json) -> Json {
     match json {
         Json::String(text) => json!(text.replace("$${", "${")),
         Json::Array(items) => items.iter().map(literal).collect(),
-        Json::Object(members) => members
-            .iter()
-            .map(|(key, value)| (key.clone(), literal(value)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
+        Json::Object(members) => {
+            members.iter().map(|(key, value)| (key, literal(value))).collect::<crate::model::Map>().into()
+        }
         other => other.clone(),
     }
 }

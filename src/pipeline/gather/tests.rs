@@ -1,10 +1,8 @@
 //! Whom an event waits for.
 
-use serde_json::json;
-
 use super::super::fixture::{Crossed, captured, world};
 use super::*;
-use crate::model::{Outcome, Window};
+use crate::model::{Outcome, Window, json};
 
 const TOOL: &str = "{ tool: { url: 'https://tool.example/', sign: none } }";
 

@@ -2,11 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
 
 use super::no_op;
 use crate::glob::Glob;
-use crate::model::{Decision, Event, Json, Proof, ReceiptId, Request, Timestamp};
+use crate::model::{Decision, Event, Json, Proof, ReceiptId, Request, Timestamp, json};
 use crate::pipeline::{Incoming, process, receive};
 use crate::rules::Rules;
 

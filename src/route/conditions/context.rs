@@ -2,9 +2,7 @@
 
 use std::cell::OnceCell;
 
-use serde_json::Map;
-
-use crate::model::{Event, Json};
+use crate::model::{Event, Json, Map};
 use crate::snapshots::{Fields, Snapshots};
 
 /// One event; the snapshots are made when the first rule wants them.
@@ -40,7 +38,7 @@ impl<'e> Context<'e> {
     }
 
     /// One of the two states, if there is one.
-    pub fn state(&self, which: &str) -> Option<&Map<String, Json>> {
+    pub fn state(&self, which: &str) -> Option<&Map> {
         self.snapshots().get(which)?.as_object()
     }
 

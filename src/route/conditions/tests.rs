@@ -12,11 +12,9 @@ mod told;
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::*;
-use crate::model::Event;
 use crate::model::{Actor, Change, EventId, Json, ReceiptId, Timestamp};
+use crate::model::{Event, json};
 
 /// An event with this data and nothing else.
 fn event(data: Json) -> Event {

@@ -122,7 +122,7 @@ impl fmt::Display for Told<'_> {
 fn keys(value: &Json) -> String {
     let members = value.as_object().filter(|members| !members.is_empty());
     let Some(members) = members else { return "no keys".to_owned() };
-    let named = |key: &String| format!("`{}`", super::shown::cut(key, LONGEST_KEY));
+    let named = |key: &str| format!("`{}`", super::shown::cut(key, LONGEST_KEY));
     let mut told: Vec<String> = members.keys().take(MOST_KEYS).map(named).collect();
     if members.len() > MOST_KEYS {
         told.push("…".to_owned());

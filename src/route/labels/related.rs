@@ -158,7 +158,7 @@ fn peers<'e>(item: &'e Json) -> impl Iterator<Item = Peer<'e>> {
         })
     });
     let same = item.get("peer_id") == item.get("peer_id_previous");
-    let without = |key: &str| item.get(key).and_then(Json::as_object).is_none_or(serde_json::Map::is_empty);
+    let without = |key: &str| item.get(key).and_then(Json::as_object).is_none_or(crate::model::Map::is_empty);
     // A property that changed makes Infrahub tell the peer as removed and added.
     let is_update = !(same && without("properties"));
     let one = |id, kind, status| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use crate::model::json;
 
 use super::*;
 use crate::route::captures::{capture, captures, event, infrahub};

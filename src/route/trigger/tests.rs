@@ -1,10 +1,9 @@
 //! Every operator over every kind of label, and the words for what does not fit.
 
 use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
-use crate::model::Json;
+use crate::model::{Json, json};
 use crate::route::captures::{capture, captures, compile, infrahub, table, verdict};
 
 fn device() -> Event {

@@ -1,6 +1,6 @@
 //! The fields of an Infrahub webhook, what they let through and what is refused.
 
-use serde_json::json;
+use crate::model::json;
 
 use super::*;
 use crate::route::Mismatch;

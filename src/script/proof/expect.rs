@@ -184,8 +184,8 @@ fn cut(body: &Json, part: &Json) -> Json {
     match (body, part) {
         (Json::Object(body), Json::Object(part)) => part
             .iter()
-            .filter_map(|(key, part)| Some((key.clone(), cut(body.get(key)?, part))))
-            .collect::<serde_json::Map<_, _>>()
+            .filter_map(|(key, part)| Some((key, cut(body.get(key)?, part))))
+            .collect::<crate::model::Map>()
             .into(),
         _ => body.clone(),
     }
@@ -215,8 +215,8 @@ fn pretty(value: &Json) -> String {
 fn sorted(value: &Json) -> Json {
     match value {
         Json::Object(map) => {
-            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            let mut entries: Vec<_> = map.iter().map(|(key, value)| (key, sorted(value))).collect();
+            entries.sort_by(|a, b| a.0.cmp(b.0));
             Json::Object(entries.into_iter().collect())
         }
         Json::Array(items) => items.iter().map(sorted).collect(),

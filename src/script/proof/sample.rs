@@ -36,6 +36,7 @@ fn default() -> Json {
         "after": null,
         "data": {}
     })
+    .into()
 }
 
 /// Builds it; mistakes go to `problems`.
@@ -56,7 +57,7 @@ pub(super) fn event(
         put_over(&mut value, case.file, node, problems)?;
     }
     let native = value.as_object_mut().and_then(|map| map.remove("native")).unwrap_or(Json::Null);
-    match serde_json::from_value::<Event>(value) {
+    match value.told::<Event>() {
         Ok(mut event) => {
             event.native = Arc::new(native);
             Some(event)
@@ -116,8 +117,8 @@ fn put_over(event: &mut Json, file: &str, said: &Node, problems: &mut Problems) 
 /// A change without `from` or `to` has nothing there.
 fn change(mut change: Json) -> Json {
     if let Json::Object(map) = &mut change {
-        map.entry("from").or_insert(Json::Null);
-        map.entry("to").or_insert(Json::Null);
+        map.get_or_insert_with("from", Json::default);
+        map.get_or_insert_with("to", Json::default);
     }
     change
 }

@@ -71,8 +71,7 @@ fn the_events_of_a_batch_read_as_a_list_of_events() {
         assert_eq!(value(expression, &members), json(wanted), "{expression}");
     }
     let whole = value("events", &members);
-    let models: Vec<Json> =
-        members.iter().map(|member| serde_json::to_value(&*member.event).unwrap()).collect();
+    let models: Vec<Json> = members.iter().map(|member| Json::of(&*member.event).unwrap()).collect();
     assert_eq!(whole, Json::Array(models), "each leaves as the event model, digits included");
 }
 

@@ -376,7 +376,7 @@ pub async fn an_event_that_waits_is_not_gathered_twice<B: Backend>() {
     let leased = complete(&bench, 10).await;
     assert_eq!(leased.batch.members[0].event.action, "renamed");
     // Also while somebody seals it: who does has an old text.
-    again.outcome.gathered[0].lookups = serde_json::json!({ "rack": 2 });
+    again.outcome.gathered[0].lookups = serde_json::json!({ "rack": 2 }).into();
     bench.store.replay(webhook.receipt.id, 1, &again.outcome).await.unwrap();
     assert_eq!(seal(&bench, &leased, Sealed::Dropped(None), 11).await, lost(&leased));
     let newer = complete(&bench, 12).await;

@@ -120,7 +120,7 @@ impl Webhook {
             alone: false,
             lineage: Lineage { hops: 2, passed: vec!["gate/way".into()] },
             content: Arc::new(event),
-            lookups: json!({ "rack": number("1.10") }),
+            lookups: json!({ "rack": number("1.10") }).into(),
         });
         let key = format!("key of {group}");
         self.verdict(route, Decision::Gathered { key, batch: None, until: None })
