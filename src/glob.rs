@@ -39,6 +39,14 @@ impl Glob {
         Self { ignore_case: true, ..Self::new(text) }
     }
 
+    /// The text that it stands for, if that is just one.
+    pub fn literal(&self) -> Option<&str> {
+        match &self.form {
+            Form::Literal(literal) => Some(literal),
+            _ => None,
+        }
+    }
+
     /// Whether it matches a dotted name, or a name that this one lies below: `custom_fields` covers
     /// `custom_fields.owner`. Of names that are nested absurdly deep only the upper levels are asked.
     pub fn covers(&self, name: &str) -> bool {
@@ -112,6 +120,11 @@ impl<T> Patterns<T> {
 
     pub fn has_wanted(&self) -> bool {
         !self.wanted.is_empty()
+    }
+
+    /// The wanted ones, if there are any and nothing is unwanted.
+    pub fn only_wanted(&self) -> Option<&[T]> {
+        (self.unwanted.is_empty() && !self.wanted.is_empty()).then_some(&self.wanted)
     }
 }
 

@@ -13,6 +13,7 @@ mod lookup;
 mod outcome;
 mod part;
 mod receipt;
+mod refused;
 mod standing;
 
 pub use batch::{Batch, By, Gathered, Member, Sealed, Window};
@@ -26,6 +27,7 @@ pub use lookup::Looked;
 pub use outcome::{Decision, Failure, Held, Outcome, Processed, RouteVerdict, Stage};
 pub use part::{Names, Part};
 pub use receipt::{Dedupe, Masked, Proof, Receipt, Request};
+pub use refused::{Refused, RouteWording, Wording, Wordings};
 pub use standing::{Circuit, CircuitState, Standing};
 
 /// An instant, UTC; shown as RFC 3339.

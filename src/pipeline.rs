@@ -21,9 +21,9 @@ use crate::adapter::Reading;
 use crate::json::JsonError;
 use crate::model::{
     Decision, Delivery, Event, Failure, Json, OWN_SOURCE, Outcome, Processed, Proof, Receipt, ReceiptId,
-    Request, RouteVerdict, Stage, Timestamp,
+    Refused, Request, RouteVerdict, Stage, Timestamp,
 };
-use crate::route::Asked;
+use crate::route::{Asked, Mismatch};
 use crate::rules::{Route, Rules, Source};
 use crate::signature::EMPTY_AS_BRACES;
 
@@ -68,7 +68,7 @@ pub fn receive(source: &Source, incoming: Incoming) -> Result<(Receipt, Json), J
 
 /// Runs a receipt through the rules. `document` is the parsed `receipt.body`.
 pub fn process(rules: &Rules, source: &Source, receipt: &Receipt, document: Json, now: Timestamp) -> Outcome {
-    run(rules, source, receipt, document, now, |_, _| true)
+    run(rules, source, receipt, document, now, None)
 }
 
 /// Runs a stored receipt through the rules again.
@@ -93,17 +93,7 @@ pub fn replay(
     if before.first_failure().is_none() || before.failure.is_some() {
         return process(rules, source, &receipt, document, now);
     }
-    let mut outcome = run(rules, source, &receipt, document, now, |event, route| {
-        routed_before(before, event, route).is_none()
-    });
-    for processed in &mut outcome.events {
-        let event = &processed.event;
-        let kept = rules.routes.iter().filter_map(|route| routed_before(before, event, &route.name));
-        processed.routes.extend(kept.cloned());
-        let rank = |name: &str| rules.routes.iter().position(|route| &*route.name == name);
-        processed.routes.sort_by_key(|verdict| rank(&verdict.route));
-    }
-    outcome
+    run(rules, source, &receipt, document, now, Some(before))
 }
 
 /// Takes over what is redacted by now, and gives the document.
@@ -139,13 +129,14 @@ fn failed(rules: &Rules, failure: Failure) -> Outcome {
     Outcome { failure: Some(failure), ..Outcome::new(&rules.revision) }
 }
 
+/// `before`: what it sent already is not sent again.
 fn run(
     rules: &Rules,
     source: &Source,
     receipt: &Receipt,
     document: Json,
     now: Timestamp,
-    wanted: impl Fn(&Event, &str) -> bool,
+    before: Option<&Outcome>,
 ) -> Outcome {
     let events = match source.adapter.normalise(&source.settings, receipt, document) {
         Ok(events) => events,
@@ -155,16 +146,12 @@ fn run(
     for event in events {
         // Shared with the scripts, which read it in place.
         let event = Arc::new(event);
-        let mut verdicts = Vec::with_capacity(rules.routes.len());
         let asked = Asked::about(&event);
         let crossing = Crossing { rules, source, receipt, event: &event, asked, found: None, now };
-        for route in rules.routes.iter().filter(|route| wanted(&event, &route.name)) {
-            let decision = crossing.decide(route, &mut outcome);
-            verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
-        }
+        let (routes, refused) = crossing.all(before, &mut outcome);
         drop(crossing);
         let event = Arc::try_unwrap(event).unwrap_or_else(|shared| (*shared).clone());
-        outcome.events.push(Processed { event, routes: verdicts, lookups: Vec::new() });
+        outcome.events.push(Processed { event, routes, refused: Some(refused), lookups: Vec::new() });
     }
     outcome
 }
@@ -182,19 +169,45 @@ struct Crossing<'a> {
 }
 
 impl Crossing<'_> {
+    /// What the routes do with the event, and which of them a condition refused it for.
+    fn all(&self, before: Option<&Outcome>, outcome: &mut Outcome) -> (Vec<RouteVerdict>, Refused) {
+        let default_branch = self.source.settings.default_branch.as_deref();
+        let mut answer = self.rules.roster.ask(self.event, default_branch);
+        let is_own = &*self.source.name == OWN_SOURCE;
+        let mut verdicts = Vec::new();
+        for (route, said) in self.rules.routes.iter().zip(&mut answer.said) {
+            if let Some(sent) = before.and_then(|before| routed_before(before, self.event, &route.name)) {
+                *said = None;
+                verdicts.push(sent.clone());
+            } else if said.is_none() || is_own && !route.takes_own {
+                *said = None;
+                let decision = self.not_for(route).unwrap_or_else(|| self.passed(route, outcome));
+                verdicts.push(RouteVerdict { route: route.name.to_string(), decision });
+            }
+        }
+        (verdicts, answer.refused())
+    }
+
     /// What one route does with the event.
     fn decide(&self, route: &Route, outcome: &mut Outcome) -> Decision {
-        if &*self.source.name == OWN_SOURCE && !route.takes_own {
-            let wanted = "sources, none of them by the name of the gateway's own".to_owned();
-            return Decision::Unmatched {
-                condition: "from".to_owned(),
-                wanted,
-                actual: OWN_SOURCE.to_owned(),
-            };
-        }
         let default_branch = self.source.settings.default_branch.as_deref();
-        if let Err(no) = route.matches.check_asked(&self.asked, default_branch) {
-            return Decision::Unmatched { condition: no.condition, wanted: no.wanted, actual: no.actual };
+        let checked = || unmatched(route.matches.check_conditions(self.event, default_branch));
+        self.not_for(route).or_else(checked).unwrap_or_else(|| self.passed(route, outcome))
+    }
+
+    /// That the event is the gateway's own, and the route did not ask for such.
+    fn not_for(&self, route: &Route) -> Option<Decision> {
+        (&*self.source.name == OWN_SOURCE && !route.takes_own).then(|| Decision::Unmatched {
+            condition: "from".to_owned(),
+            wanted: "sources, none of them by the name of the gateway's own".to_owned(),
+            actual: OWN_SOURCE.to_owned(),
+        })
+    }
+
+    /// What a route does with an event that all its conditions let pass, but for the set of them.
+    fn passed(&self, route: &Route, outcome: &mut Outcome) -> Decision {
+        if let Some(no) = unmatched(route.matches.check_set(&self.asked)) {
+            return no;
         }
         if let Some(reason) = sieve::caught(route, self.event, self.receipt) {
             return Decision::Filtered { reason: Some(reason) };
@@ -213,6 +226,11 @@ impl Crossing<'_> {
         let (receipt, lookups) = (self.receipt, lookups.as_ref());
         Run { of: Of::Receipt(receipt), event, route, lookups, now: self.now }.decide(outcome)
     }
+}
+
+fn unmatched(checked: Result<(), Mismatch>) -> Option<Decision> {
+    let Mismatch { condition, wanted, actual } = checked.err()?;
+    Some(Decision::Unmatched { condition, wanted, actual })
 }
 
 /// The event with the route's own data under what the sender told; `None`: its `data` has no keys.

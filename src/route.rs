@@ -9,10 +9,13 @@ mod captures;
 mod conditions;
 mod labels;
 mod path;
+mod roster;
 #[cfg(test)]
 mod tests;
 mod trigger;
 mod webhook;
+
+use std::sync::Arc;
 
 use crate::glob::{Glob, Patterns};
 use crate::model::Event;
@@ -25,6 +28,8 @@ use path::JsonPath;
 use trigger::{Related, Wanted};
 use webhook::Field;
 
+pub use roster::{Answer, Roster};
+
 /// More than this of an actual value is not told.
 const LONGEST_ACTUAL: usize = 200;
 
@@ -32,7 +37,7 @@ const LONGEST_ACTUAL: usize = 200;
 #[derive(Debug)]
 pub struct Match {
     /// In the order in which they are asked: the cheap ones first.
-    conditions: Vec<Condition>,
+    conditions: Vec<Arc<Condition>>,
     /// NetBox's condition set, asked last: it may look at more of the event than the rest.
     set: Option<Conditions>,
 }
@@ -43,6 +48,8 @@ struct Condition {
     key: &'static str,
     /// As written.
     wanted: String,
+    /// It is written as a list.
+    is_list: bool,
     test: Test,
 }
 
@@ -88,7 +95,7 @@ impl Match {
             compiler.items(
                 "from",
                 &format!("{path}.from"),
-                wanted,
+                (wanted, true),
                 from,
                 |text| Ok(Glob::new(text)),
                 Test::From,
@@ -99,35 +106,38 @@ impl Match {
         {
             compiler.when(reader);
         }
-        Self { conditions: compiler.conditions, set: compiler.set }
+        Self { conditions: compiler.conditions.into_iter().map(Arc::new).collect(), set: compiler.set }
     }
 
     /// The same for a route that is switched off: it takes nothing, and says so.
     pub fn switched_off(mut self) -> Self {
         let (key, wanted) = (Field::Off.key(), Field::Off.wanted());
-        self.conditions.insert(0, Condition { key, wanted, test: Test::Webhook(Field::Off) });
+        let off = Condition { key, wanted, is_list: false, test: Test::Webhook(Field::Off) };
+        self.conditions.insert(0, Arc::new(off));
         self
     }
 
-    /// Whether every condition holds. `default_branch` is the source's; `main` if it has none.
+    /// Whether every condition holds. `default_branch` is the source's; `main` if it has none. Who has many
+    /// routes to ask has a [`Roster`] of them.
     pub fn check(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
-        self.check_asked(&Asked::about(event), default_branch)
+        self.check_conditions(event, default_branch)?;
+        self.check_set(&Asked::about(event))
     }
 
-    /// The same for an event that other routes are asked about as well.
-    pub fn check_asked(&self, asked: &Asked<'_>, default_branch: Option<&str>) -> Result<(), Mismatch> {
-        let event = asked.event;
+    /// Whether all hold but the condition set.
+    pub fn check_conditions(&self, event: &Event, default_branch: Option<&str>) -> Result<(), Mismatch> {
         match self.conditions.iter().find(|condition| !condition.test.holds(event, default_branch)) {
-            None => self.check_set(asked),
+            None => Ok(()),
             Some(condition) => Err(Mismatch {
                 condition: condition.key.to_owned(),
                 wanted: condition.wanted.clone(),
-                actual: condition.test.actual(event, default_branch).chars().take(LONGEST_ACTUAL).collect(),
+                actual: condition.actual(event, default_branch),
             }),
         }
     }
 
-    fn check_set(&self, asked: &Asked<'_>) -> Result<(), Mismatch> {
+    /// Whether the condition set holds, which is asked when all else does.
+    pub fn check_set(&self, asked: &Asked<'_>) -> Result<(), Mismatch> {
         let Some(set) = &self.set else { return Ok(()) };
         set.check(&asked.states).map_err(|refusal| Mismatch {
             condition: "conditions".to_owned(),
@@ -140,13 +150,19 @@ impl Match {
 /// An event that routes are asked about. What more than one of them may need is made once.
 #[derive(Debug)]
 pub struct Asked<'e> {
-    event: &'e Event,
     states: conditions::Context<'e>,
 }
 
 impl<'e> Asked<'e> {
     pub fn about(event: &'e Event) -> Self {
-        Self { event, states: conditions::Context::new(event) }
+        Self { states: conditions::Context::new(event) }
+    }
+}
+
+impl Condition {
+    /// What the event has instead.
+    fn actual(&self, event: &Event, default_branch: Option<&str>) -> String {
+        self.test.actual(event, default_branch).chars().take(LONGEST_ACTUAL).collect()
     }
 }
 
@@ -239,7 +255,7 @@ impl Compiler<'_> {
     }
 
     fn push(&mut self, key: &'static str, wanted: String, test: Test) {
-        self.conditions.push(Condition { key, wanted, test });
+        self.conditions.push(Condition { key, wanted, is_list: false, test });
     }
 
     fn key<T>(
@@ -267,8 +283,8 @@ impl Compiler<'_> {
             }
         }
         let wanted = match &node.value {
-            Value::List(_) => listed(items.iter().map(|(_, text)| text.as_str())),
-            _ => node.scalar().unwrap_or_default(),
+            Value::List(_) => (listed(items.iter().map(|(_, text)| text.as_str())), true),
+            _ => (node.scalar().unwrap_or_default(), false),
         };
         if matches!(&node.value, Value::List(items) if items.is_empty()) {
             let message = format!("`{path}` is an empty list, which nothing matches");
@@ -281,7 +297,7 @@ impl Compiler<'_> {
         &mut self,
         key: &'static str,
         path: &str,
-        wanted: String,
+        (wanted, is_list): (String, bool),
         items: &[(At, String)],
         compile: impl Fn(&str) -> Result<T, (String, String)>,
         test: impl Fn(Patterns<T>) -> Test,
@@ -304,7 +320,7 @@ impl Compiler<'_> {
                 }
             }
         }
-        self.conditions.push(Condition { key, wanted, test: test(patterns) });
+        self.conditions.push(Condition { key, wanted, is_list, test: test(patterns) });
     }
 }
 

@@ -21,7 +21,7 @@ use crate::gate::Gate;
 use crate::glob::Glob;
 use crate::model::OWN_SOURCE;
 use crate::problem::{Problem, Problems};
-use crate::route::Match;
+use crate::route::{Match, Roster};
 use crate::script::Script;
 use crate::template::{Questions, Templates};
 
@@ -40,6 +40,8 @@ pub struct Rules {
     pub lookups: HashMap<Arc<str>, Arc<Lookup>>,
     /// In the order of the config.
     pub routes: Vec<Route>,
+    /// The conditions of all of them.
+    pub roster: Roster,
 }
 
 /// One configured sender, compiled.
@@ -164,5 +166,7 @@ fn compile(config: Config, text: &str, problems: &mut Problems) -> Option<Rules>
     let lookups = lookup::compile(&config, problems);
     let outlets = outlet::compile(&config, &destinations, problems);
     let routes = route::compile(&config, &outlets, &mut revision, problems);
-    Some(Rules { revision: revision.finish(), config, sources, own: own?, destinations, lookups, routes })
+    let roster = Roster::new(routes.iter().map(|route| (&*route.name, &route.matches)));
+    let revision = revision.finish();
+    Some(Rules { revision, config, sources, own: own?, destinations, lookups, routes, roster })
 }

@@ -14,4 +14,5 @@ pub fn all() -> impl Iterator<Item = Piece> {
         .chain(proof::sign())
         .chain(state::operations())
         .chain(state::one_by_one())
+        .chain(state::over_routes())
 }

@@ -73,10 +73,12 @@ pub fn matching() -> impl Iterator<Item = Piece> {
         Piece::same(format!("match over {routes} routes"), move || {
             let (rules, (event, _)) = (rules("netbox", routes), event());
             move || {
-                let asked = Asked::about(&event);
+                let (answer, asked) = (rules.roster.ask(&event, None), Asked::about(&event));
+                let said = rules.routes.iter().zip(&answer.said);
                 let wanted =
-                    rules.routes.iter().filter(|route| route.matches.check_asked(&asked, None).is_ok());
+                    said.filter(|(route, said)| said.is_none() && route.matches.check_set(&asked).is_ok());
                 assert_eq!(wanted.count(), 1);
+                answer.refused()
             }
         })
     })

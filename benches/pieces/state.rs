@@ -71,6 +71,28 @@ pub fn one_by_one() -> impl Iterator<Item = Piece> {
     std::iter::once(Piece { name: "store sqlite, all for one".to_owned(), prepare: Box::new(prepare) })
 }
 
+/// A webhook on its way from its document to the file, with few and with many routes to ask.
+pub fn over_routes() -> impl Iterator<Item = Piece> {
+    [1, 500].into_iter().map(|routes| {
+        let prepare = move |made| -> Batch {
+            let (opened, rules) = (open_sqlite(), rules("netbox", routes));
+            let source = rules.sources["netbox"].clone();
+            let inputs: Vec<_> = (0..made)
+                .map(|number| received(&source, Bytes::from(device_update(0, number, number + 1, "bench"))))
+                .collect();
+            let mut inputs = ManuallyDrop::new(inputs.into_iter());
+            Box::new(move |times| {
+                for (receipt, document) in inputs.by_ref().take(times) {
+                    let outcome =
+                        pipeline::process(&rules, &source, &receipt, document, Timestamp::UNIX_EPOCH);
+                    opened.accept(vec![(receipt, outcome)]);
+                }
+            })
+        };
+        Piece { name: format!("process and accept over {routes} routes"), prepare: Box::new(prepare) }
+    })
+}
+
 fn open_sqlite() -> Opened {
     // In memory where that is possible: the disk's speed is not what this is about.
     let memory = Path::new("/dev/shm");

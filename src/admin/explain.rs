@@ -16,7 +16,7 @@ pub fn steps(stored: &StoredReceipt, deliveries: &[DeliverySummary], attempts: &
     for processed in &stored.outcome.events {
         steps.push(normalised(&processed.event));
         steps.extend(processed.lookups.iter().map(looked));
-        steps.extend(processed.routes.iter().map(routed));
+        steps.extend(processed.verdicts().iter().map(routed));
     }
     // Newest first in the list; told in the order they happened.
     for (summary, attempts) in deliveries.iter().zip(attempts).rev() {

@@ -165,7 +165,7 @@ fn shown(rules: &Rules, verified: &Json, receipt: &Receipt, outcome: &Outcome, n
         .events
         .iter()
         .flat_map(|processed| {
-            processed.routes.iter().map(|verdict| {
+            processed.verdicts().into_iter().map(|verdict| {
                 let mut line = json!(verdict);
                 line["event"] = json!(processed.event.id);
                 let same =

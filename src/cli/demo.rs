@@ -169,7 +169,7 @@ impl Stage {
             let name = object.and_then(|object| object.name.as_deref().or(Some(&object.id))).unwrap_or("-");
             let changed: Vec<&str> = event.changes.iter().map(|change| change.field.as_str()).collect();
             writeln!(out, "  event  {} {name}, changed: {}", event.r#type, changed.join(", "))?;
-            for verdict in &processed.routes {
+            for verdict in processed.verdicts() {
                 writeln!(out, "  route  {}: {}", verdict.route, decided(&verdict.decision))?;
             }
         }

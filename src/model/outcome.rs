@@ -1,8 +1,9 @@
 //! What became of a receipt under one revision of the rules.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{BatchId, Delivery, DeliveryId, Event, EventId, Gathered, Looked, Timestamp};
+use super::{BatchId, Delivery, DeliveryId, Event, EventId, Gathered, Looked, Refused, Timestamp};
 
 /// The result of processing one receipt. There is always exactly one per receipt; a
 /// failure is an outcome, not an error.
@@ -54,14 +55,40 @@ impl Outcome {
     }
 }
 
-/// One event and what each route said about it, in the order of the config.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// One event and what each route said about it. Serialised with the verdicts of all routes.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Processed {
     pub event: Event,
+    /// What the routes said that are not among `refused`, in the order of the config.
     pub routes: Vec<RouteVerdict>,
+    /// The routes of which a condition said no. `None`: what they say is among `routes`.
+    pub refused: Option<Refused>,
     /// In the order in which they were first asked for.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lookups: Vec<Looked>,
+}
+
+impl Processed {
+    /// What every route said, in words and in the order of the config.
+    pub fn verdicts(&self) -> Vec<RouteVerdict> {
+        let mut others = self.routes.iter().cloned();
+        let refused = self.refused.iter().flat_map(Refused::verdicts);
+        let mut all: Vec<RouteVerdict> = refused.filter_map(|no| no.or_else(|| others.next())).collect();
+        all.extend(others);
+        all
+    }
+}
+
+impl Serialize for Processed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_struct("Processed", 3)?;
+        members.serialize_field("event", &self.event)?;
+        members.serialize_field("routes", &self.verdicts())?;
+        match self.lookups.is_empty() {
+            true => members.skip_field("lookups")?,
+            false => members.serialize_field("lookups", &self.lookups)?,
+        }
+        members.end()
+    }
 }
 
 /// One route's word on one event.

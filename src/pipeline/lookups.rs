@@ -168,8 +168,8 @@ impl Reopened {
         let (rules, receipt) = (&*self.rules, &self.receipt);
         let asked = Asked::about(event);
         let crossing = Crossing { rules, source, receipt, event, asked, found: Some(found), now };
-        let (routes, lookups) = (before.routes.clone(), before.lookups.clone());
-        let mut after = Processed { event: Event::clone(event), routes, lookups };
+        let Processed { routes, refused, lookups, .. } = before.clone();
+        let mut after = Processed { event: Event::clone(event), routes, refused, lookups };
         for verdict in after.routes.iter_mut().filter(|verdict| is_deferred(verdict)) {
             verdict.decision = match self.route(&verdict.route) {
                 Some(route) => {

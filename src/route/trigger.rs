@@ -56,6 +56,10 @@ impl Wanted {
         Self { label, values: written.iter().map(|text| Expected::new(text)).collect(), written: shown }
     }
 
+    pub fn label(&self) -> &'static str {
+        self.label
+    }
+
     /// `label: values`, for messages.
     pub fn shown(&self) -> String {
         format!("{}: {}", self.label, self.written)

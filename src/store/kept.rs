@@ -17,7 +17,7 @@ use crate::model::{
 #[derive(Serialize)]
 struct Kept<'a> {
     event: Told<'a>,
-    routes: &'a [RouteVerdict],
+    routes: Vec<RouteVerdict>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     lookups: &'a [Looked],
     #[serde(skip_serializing_if = "Places::is_none")]
@@ -86,7 +86,7 @@ pub(super) fn text(events: &[Processed], with_body: bool) -> Result<String, Stor
 }
 
 fn kept(processed: &Processed, with_body: bool) -> Kept<'_> {
-    let Processed { event, routes, lookups } = processed;
+    let Processed { event, lookups, .. } = processed;
     let [before, after, data] = [&event.before, &event.after, &event.data].map(|part| {
         match part.place_in(&event.native).filter(|_| with_body && event.native.is_object()) {
             Some(names) => (Some(&**names), None),
@@ -110,6 +110,7 @@ fn kept(processed: &Processed, with_body: bool) -> Kept<'_> {
         after: after.1,
         data: data.1,
     };
+    let routes = processed.verdicts();
     Kept { event: told, routes, lookups, places: Places { before: before.0, after: after.0, data: data.0 } }
 }
 
@@ -138,7 +139,7 @@ impl Found {
             put(&mut event.after, places.after);
             put(&mut event.data, places.data);
         }
-        Processed { event, routes, lookups }
+        Processed { event, routes, refused: None, lookups }
     }
 }
 
@@ -164,7 +165,7 @@ mod tests {
         .told()
         .unwrap();
         let event = Event { before, after, data, native: native.clone(), ..event };
-        Processed { event, routes: Vec::new(), lookups: Vec::new() }
+        Processed { event, routes: Vec::new(), refused: None, lookups: Vec::new() }
     }
 
     #[test]

@@ -165,7 +165,7 @@ routes: [{ name: off, active: false, to: tool }]
     assert_eq!(answer.body["deliveries"], 0);
     let id = answer.body["receipt"].as_str().unwrap().parse().unwrap();
     let stored = world.app().store.receipt(id).await.unwrap();
-    let verdict = json!(stored.outcome.events[0].routes[0]);
+    let verdict = json!(stored.outcome.events[0].verdicts()[0]);
     assert_eq!(verdict["condition"], "active", "{verdict}");
     assert_eq!(world.finish().await.unmatched, 1);
 }

@@ -81,7 +81,7 @@ routes: [{ name: sync, when: { actor: ["!svc-crossconnect"] }, to: sync }]
     let echo = world.post("netbox", &by("svc-crossconnect")).await;
     assert_eq!(echo.body["deliveries"], 0);
     let id = echo.body["receipt"].as_str().unwrap().parse().unwrap();
-    let verdict = json!(world.app().store.receipt(id).await.unwrap().outcome.events[0].routes[0]);
+    let verdict = json!(world.app().store.receipt(id).await.unwrap().outcome.events[0].verdicts()[0]);
     assert_eq!((&verdict["condition"], &verdict["actual"]), (&json!("actor"), &json!("svc-crossconnect")));
     assert_eq!(world.finish().await.unmatched, 1);
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::config::{self, Config, Destination};
 use crate::model::{Attempt, Delivery, DeliveryId, EventId, FailureClass, ReceiptId, Timestamp};
 use crate::outbound::classify::Failure;
+use crate::route::Roster;
 use crate::rules::Rules;
 use crate::schedule::Schedule;
 use crate::secret::Secret;
@@ -154,5 +155,6 @@ pub fn rules(destinations: &[Arc<Destination>], in_flight: usize, allow: &[&str]
     let destinations = destinations.iter().map(|d| (Arc::from(d.name.as_str()), d.clone())).collect();
     let (sources, lookups, routes) = (HashMap::new(), HashMap::new(), Vec::new());
     let own = Rules::from_text("config.yaml", "", &|_| None).unwrap().own;
-    Arc::new(Rules { revision: "test".to_owned(), config, sources, own, destinations, lookups, routes })
+    let (revision, roster) = ("test".to_owned(), Roster::new(std::iter::empty()));
+    Arc::new(Rules { revision, config, sources, own, destinations, lookups, routes, roster })
 }

@@ -100,7 +100,8 @@ fn conditions_and_filter_come_first() {
     let world = world(TOOL, routes, "fn filter(event) { `no ${event.action}` }");
     let crossed = world.take("netbox", &captured("storm", "v4.6.8")[0]);
     assert!(crossed.outcome.gathered.is_empty() && crossed.outcome.deliveries.is_empty());
-    let decisions: Vec<&Decision> = crossed.outcome.events[0].routes.iter().map(|it| &it.decision).collect();
+    let verdicts = crossed.outcome.events[0].verdicts();
+    let decisions: Vec<&Decision> = verdicts.iter().map(|it| &it.decision).collect();
     assert!(matches!(decisions[0], Decision::Unmatched { .. }));
     assert_eq!(decisions[1], &Decision::Filtered { reason: Some("no updated".to_owned()) });
 }

@@ -139,7 +139,7 @@ fn webhook(now: Timestamp, lane: Option<&str>, supersede: bool) -> (Receipt, Out
         supersede,
         created_at: now.checked_add(Duration::from_nanos(1)).unwrap(),
     });
-    outcome.events.push(Processed { event, routes: Vec::new(), lookups: Vec::new() });
+    outcome.events.push(Processed { event, routes: Vec::new(), refused: None, lookups: Vec::new() });
     (receipt, outcome)
 }
 

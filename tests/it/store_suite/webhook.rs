@@ -65,7 +65,7 @@ impl Webhook {
             wanted: "deleted".into(),
             actual: "updated".into(),
         };
-        self.outcome.events.push(Processed { event, routes: Vec::new(), lookups: Vec::new() });
+        self.outcome.events.push(Processed { event, routes: Vec::new(), refused: None, lookups: Vec::new() });
         self.verdict("other", unmatched)
     }
 
