@@ -27,6 +27,7 @@ mod number;
 mod open;
 mod operate;
 mod outcome;
+mod pace;
 mod purge;
 mod reader;
 mod recent;
@@ -50,7 +51,7 @@ use tokio::sync::{Notify, oneshot};
 use self::adopt::PastDraft;
 use self::claim::RawClaimed;
 use self::desk::{Desk, Fault};
-use self::line::{Line, closed};
+use self::line::{Haste, Line, closed};
 use self::loan::{Asked, Given};
 use self::reader::Reader;
 use self::replay::Resolving;
@@ -194,7 +195,16 @@ impl Sqlite {
         work: Work<T>,
         answer: oneshot::Receiver<Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        self.threads.writer.put(Box::new(work)).await?;
+        self.put(Haste::InCompany, work, answer).await
+    }
+
+    async fn put<T: Send + 'static>(
+        &self,
+        haste: Haste,
+        work: Work<T>,
+        answer: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.threads.writer.put(Box::new(work), haste).await?;
         answer.await.map_err(|_| closed())?
     }
 }
@@ -221,7 +231,9 @@ impl Store for Sqlite {
     async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
         let wanted = claim.into();
         let (work, answer) = Work::new(false, move |desk: &mut Desk| claim::claim(desk, &wanted));
-        self.hand_over(work.if_lost(RawClaimed::give_back), answer).await?.decode()
+        // Writes nothing, so it shares nothing with a commit. A release does neither, but must not overtake the
+        // settling of its lease.
+        self.put(Haste::AtOnce, work.if_lost(RawClaimed::give_back), answer).await?.decode()
     }
 
     async fn settle(

@@ -224,16 +224,19 @@ async fn a_file_of_an_earlier_schema_goes_on_where_it_was() {
     let webhook = Webhook::at(0).event();
     let (receipt, event) = (webhook.receipt.id, webhook.outcome.events[0].event.id);
     let ids = [0, 1, 2].map(|_| DeliveryId::new(at(0)));
+    let request = serde_json::to_string(&webhook.receipt.request).unwrap();
+    let proof = serde_json::to_string(&webhook.receipt.proof).unwrap();
     conn.execute_batch(&format!(
         "PRAGMA application_id = {}; PRAGMA user_version = 2;
          INSERT INTO receipts (id, source, received_at, status, events, deliveries, pending, finished_at)
             VALUES ('{receipt}', 'netbox', 0, 'processed', 1, 3, 2, 0);
-         INSERT INTO receipt_content VALUES (1, '{{}}', '{{}}', NULL, '[]', '[]', '', x'31');
+         INSERT INTO receipt_content VALUES (1, '{request}', '{proof}', NULL, '[]', '[]', '', x'31');
          INSERT INTO outcomes VALUES (1, 'rev-1', NULL, '[]');
          INSERT INTO events (id, receipt, type, state, pending, dead)
             VALUES ('{event}', 1, 't', 'pending', 2, 1);
          UPDATE ledger SET total = 1 WHERE name IN ('accepted', 'pending');
-         INSERT INTO backlog VALUES ('a', 2);",
+         INSERT INTO backlog VALUES ('a', 2);
+         INSERT INTO dedupe (source, key, receipt, expires_at) VALUES ('netbox', 'k', '{receipt}', 3000000000000000);",
         0x4352_434E
     ))
     .unwrap();
@@ -253,6 +256,9 @@ async fn a_file_of_an_earlier_schema_goes_on_where_it_was() {
     drop(conn);
 
     let bench = Bench { store: file.open().await, backend: file };
+    let again = Webhook::at(0).event().key("k", 60);
+    assert_eq!(bench.store.accept(&again.receipt, &again.outcome).await, Ok(Accepted::Duplicate(receipt)));
+    assert_eq!(bench.store.receipt(receipt).await.unwrap().outcome.revision, "rev-1");
     let new = bench.deliver(0, "a", Some("x")).await;
     bench.store.retry(ids[0], at(0)).await.unwrap();
     for expected in [ids[0], ids[1], ids[2], new] {

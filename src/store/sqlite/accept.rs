@@ -33,7 +33,7 @@ pub(super) fn accept(
         return Ok(Accepted::Duplicate(id));
     }
     let seq = insert_receipt(desk, receipt, outcome)?;
-    insert_content(desk, seq, receipt)?;
+    insert_content(desk, seq, receipt, outcome)?;
     let rows = outcome::write(desk, seq, outcome, receipt.received_at)?;
     for (row, delivery) in rows.into_iter().zip(deliveries) {
         desk.recent.note(row, Arc::clone(delivery));
@@ -89,10 +89,17 @@ fn insert_receipt(desk: &mut Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraf
     Ok(seq)
 }
 
-fn insert_content(desk: &Desk, seq: i64, receipt: &ReceiptDraft) -> Result<(), Fault> {
+/// What is big about a receipt and its first outcome, in one row: nothing of it changes.
+fn insert_content(
+    desk: &Desk,
+    seq: i64,
+    receipt: &ReceiptDraft,
+    outcome: &OutcomeDraft,
+) -> Result<(), Fault> {
     desk.execute(
-        "INSERT INTO receipt_content (receipt, request, proof, dedupe, notes, masked, body_sha256, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO receipt_content (receipt, request, proof, dedupe, notes, masked, body_sha256, body,
+            revision, failure, events)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             seq,
             receipt.request,
@@ -101,7 +108,10 @@ fn insert_content(desk: &Desk, seq: i64, receipt: &ReceiptDraft) -> Result<(), F
             receipt.notes,
             receipt.masked,
             receipt.body_sha256,
-            &receipt.body[..]
+            &receipt.body[..],
+            outcome.revision,
+            outcome.failure,
+            outcome.json
         ],
     )?;
     Ok(())

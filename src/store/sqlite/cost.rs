@@ -201,9 +201,9 @@ fn a_webhook_takes_few_statements() {
     let claimed = bench.runs();
     bench.settle(&leased, true);
     let settled = bench.runs();
-    assert_eq!(own(&accepted), 7, "{accepted:#?}");
+    assert_eq!(own(&accepted), 6, "{accepted:#?}");
     assert_eq!(own(&claimed), 2, "{claimed:#?}");
-    assert_eq!(own(&settled), 6, "{settled:#?}");
+    assert_eq!(own(&settled), 5, "{settled:#?}");
 }
 
 #[test]

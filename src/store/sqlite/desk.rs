@@ -8,7 +8,7 @@ use super::lease::Leases;
 use super::loan::Loans;
 use super::number::Numbers;
 use super::recent::Recent;
-use super::tally::{Tally, Totals};
+use super::tally::{Tallies, Tally, Totals};
 use crate::store::{Errand, StoreError};
 
 /// Why a request did not succeed.
@@ -45,6 +45,7 @@ pub(super) struct Desk {
     pub(super) deferrals: Loans,
     pub(super) conditions: Conditions,
     pub(super) totals: Totals,
+    pub(super) tallies: Tallies,
     /// Whose bells ring after the commit.
     pub(super) rung: Rung,
 }
@@ -70,6 +71,7 @@ impl Desk {
             deferrals: Loans::new(),
             conditions: Conditions::default(),
             totals: Totals::default(),
+            tallies: Tallies::default(),
             rung: Rung::default(),
         })
     }
@@ -139,12 +141,16 @@ impl Desk {
         self.recent.take_back(mark.recent);
         self.batches.take_back(mark.batches);
         self.deferrals.take_back(mark.deferrals);
+        self.tallies.forget();
         self.conditions.forget();
     }
 
     /// Changes an event's tally and moves it in the ledger.
     pub(super) fn recount(&mut self, event: i64, change: impl FnOnce(&mut Tally)) -> Result<(), Fault> {
-        let mut tally = self.conn.prepare_cached(Tally::BY_EVENT)?.query_row([event], Tally::from_row)?;
+        let mut tally = match self.tallies.of(event) {
+            Some(known) => known,
+            None => self.conn.prepare_cached(Tally::BY_EVENT)?.query_row([event], Tally::from_row)?,
+        };
         let before = tally.state();
         change(&mut tally);
         let after = tally.state();
@@ -167,6 +173,7 @@ impl Desk {
                 tally.deferred
             ],
         )?;
+        self.tallies.note(event, tally);
         self.totals.moved(1, before, after);
         Ok(())
     }

@@ -6,8 +6,12 @@ use rusqlite::Connection;
 pub(super) const APPLICATION_ID: i32 = 0x4352_434E;
 
 /// Step n makes version n of version n - 1. A released step is never changed.
-pub(super) const STEPS: &[&str] =
-    &[include_str!("../schema.sql"), include_str!("../schema_2.sql"), include_str!("../schema_3.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("../schema.sql"),
+    include_str!("../schema_2.sql"),
+    include_str!("../schema_3.sql"),
+    include_str!("../schema_4.sql"),
+];
 
 /// What a file is, as far as its header tells.
 #[derive(Debug, PartialEq, Eq)]

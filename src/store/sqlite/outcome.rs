@@ -30,14 +30,14 @@ pub(super) struct Replaced {
     pub(super) reason: Option<String>,
 }
 
-/// Adds the first outcome of a receipt, which counts its deliveries already. The result is their rows.
+/// Adds the rest of a receipt's first outcome: the receipt counts its deliveries and has its text already.
+/// The result is the rows of the deliveries.
 pub(super) fn write(
     desk: &mut Desk,
     receipt: i64,
     outcome: &OutcomeDraft,
     now: i64,
 ) -> Result<Vec<i64>, Fault> {
-    put(desk, receipt, outcome)?;
     let mut events = Vec::with_capacity(outcome.events.len());
     for event in &outcome.events {
         events.push(insert_event(desk, receipt, event)?);
@@ -84,6 +84,7 @@ fn joined(events: &[Event]) -> i64 {
     events.iter().map(|event| event.joined).sum()
 }
 
+/// Puts a text in the place of the latest one.
 fn put(desk: &Desk, receipt: i64, outcome: &OutcomeDraft) -> Result<(), Fault> {
     desk.execute(
         "INSERT OR REPLACE INTO outcomes (receipt, revision, failure, events) VALUES (?1, ?2, ?3, ?4)",
@@ -122,7 +123,9 @@ fn insert_event(desk: &mut Desk, receipt: i64, event: &EventDraft) -> Result<Eve
         ],
     )?;
     desk.totals.accepted(tally.state());
-    Ok(Event { seq: desk.conn.last_insert_rowid(), is_known: false, joined: 0 })
+    let seq = desk.conn.last_insert_rowid();
+    desk.tallies.note(seq, tally);
+    Ok(Event { seq, is_known: false, joined: 0 })
 }
 
 /// Adds the events that are new; also returns those that the outcome no longer has.

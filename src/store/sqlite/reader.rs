@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::line::{Line, closed};
+use super::line::{Haste, Jobs, Line, Patience, closed};
 use crate::store::StoreError;
 
 type Question = Box<dyn FnOnce(&Connection) + Send>;
@@ -17,10 +17,10 @@ pub(super) struct Reader(Line<Question>);
 
 impl Reader {
     pub(super) fn spawn(conn: Connection, places: usize, wait: Duration) -> std::io::Result<Self> {
-        let line = Line::spawn("store-reader", places, wait, move |mut questions| {
-            while let Some(question) = questions.blocking_recv() {
-                let question: Question = question;
-                question(&conn);
+        let line = Line::spawn("store-reader", places, wait, move |questions: Jobs<Question>| {
+            let mut next = Vec::with_capacity(1);
+            while questions.take(&mut next, 1, Patience::NONE) {
+                next.drain(..).for_each(|question| question(&conn));
             }
         })?;
         Ok(Self(line))
@@ -38,7 +38,7 @@ impl Reader {
                 let _ = reply.send(in_snapshot(conn, question));
             }
         });
-        self.0.put(asked).await?;
+        self.0.put(asked, Haste::InCompany).await?;
         answer.await.map_err(|_| closed())?
     }
 

@@ -21,10 +21,12 @@ pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredRece
     let mut select = conn
         .prepare_cached(
             "SELECT r.*, c.request, c.proof, c.dedupe, c.notes, c.masked, c.body_sha256, c.body,
-                o.revision, o.failure, o.events AS outcome
+                iif(o.receipt IS NULL, c.revision, o.revision) AS revision,
+                iif(o.receipt IS NULL, c.failure, o.failure) AS failure,
+                iif(o.receipt IS NULL, c.events, o.events) AS outcome
              FROM receipts r
              JOIN receipt_content c ON c.receipt = r.seq
-             JOIN outcomes o ON o.receipt = r.seq
+             LEFT JOIN outcomes o ON o.receipt = r.seq
              WHERE r.id = ?1",
         )
         .map_err(unavailable)?;

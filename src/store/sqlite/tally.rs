@@ -1,7 +1,7 @@
 //! What an event counts as, and the running totals. Pure counting, and the two statements that
 //! carry it to the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::{Connection, Row, params};
 
@@ -110,6 +110,39 @@ impl Tally {
             gathered: row.get(8)?,
             deferred: row.get(9)?,
         })
+    }
+}
+
+/// How many events' tallies are kept at most.
+const KEPT: usize = 1024;
+
+/// The tallies of events with something pending that were written a moment ago, by row: most of them change
+/// soon, and need not be read again for that.
+#[derive(Debug, Default)]
+pub(super) struct Tallies(HashMap<i64, Tally>);
+
+impl Tallies {
+    /// What the event's row says, if that is known.
+    pub(super) fn of(&self, event: i64) -> Option<Tally> {
+        self.0.get(&event).copied()
+    }
+
+    /// Its row says this now.
+    pub(super) fn note(&mut self, event: i64, tally: Tally) {
+        if tally.pending == 0 {
+            self.0.remove(&event);
+            return;
+        }
+        // Those that nothing happens to for long make room for others.
+        if self.0.len() >= KEPT {
+            self.0.clear();
+        }
+        self.0.insert(event, tally);
+    }
+
+    /// Something was taken back.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
     }
 }
 

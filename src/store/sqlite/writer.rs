@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::super::bells::Bells;
 use super::desk::{Desk, Fault, breaks_constraint};
+use super::line::Jobs;
+use super::pace::Pace;
 use crate::store::StoreError;
 
 /// How many requests share one transaction at most.
@@ -102,20 +104,25 @@ pub(super) struct Writer {
     bells: Arc<Bells>,
     /// The last batch failed; told once, not for every batch.
     failing: bool,
+    pace: Pace,
 }
 
 impl Writer {
     pub(super) fn new(desk: Desk, bells: Arc<Bells>) -> Self {
-        Self { desk, bells, failing: false }
+        Self { desk, bells, failing: false, pace: Pace::default() }
     }
 
     /// Serves until the queue is closed and empty, then tidies the file.
-    pub(super) fn serve(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    pub(super) fn serve(mut self, jobs: Jobs<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while jobs.take(&mut batch, BATCH, self.pace.patience()) {
             batch.retain(|job| !job.is_abandoned());
+            let written = batch.iter().filter(|job| job.writes()).count();
             if !batch.is_empty() {
                 self.run(&mut batch);
+            }
+            if written > 0 {
+                self.pace.note(written + jobs.waiting());
             }
         }
         if let Err(error) = self.desk.conn.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)") {
