@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use serde_json::json;
 
 use super::super::{Match, Mismatch};
 use super::Roster;
 use crate::model::{
     Actor, Change, Decision, Event, EventId, Json, Object, Processed, ReceiptId, RouteVerdict, Timestamp,
+    json,
 };
 use crate::problem::Problems;
 
