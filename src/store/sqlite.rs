@@ -6,6 +6,7 @@
 mod accept;
 mod adopt;
 mod batch;
+mod checkpoint;
 mod claim;
 mod condition;
 #[cfg(test)]
@@ -49,6 +50,7 @@ use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
 use self::adopt::PastDraft;
+use self::checkpoint::Checkpointer;
 use self::claim::RawClaimed;
 use self::desk::{Desk, Fault};
 use self::line::{Haste, Line, closed};
@@ -114,18 +116,20 @@ pub struct Sqlite {
 struct Threads {
     writer: Line<Box<dyn Job>>,
     reader: Reader,
-    /// Kept until both ended.
+    checkpointer: Checkpointer,
+    /// Kept until all ended.
     lock: Mutex<Option<std::fs::File>>,
 }
 
 impl Threads {
-    /// Waits for both and lets the file go. Blocks. The reader ends first, so that the writer can
+    /// Waits for all and lets the file go. Blocks. The reader ends first, so that the writer can
     /// fold the write-ahead log into the file.
     fn end(&self) {
         self.reader.hang_up();
         self.reader.join();
         self.writer.hang_up();
         self.writer.join();
+        self.checkpointer.join();
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
@@ -139,9 +143,10 @@ impl Sqlite {
     /// The same with other bounds.
     pub fn open_with(file: &Path, clock: Arc<dyn Clock>, settings: Settings) -> Result<Arc<Self>, OpenError> {
         let Settings { queue, queue_wait, busy_timeout, max_bytes } = settings;
-        let opened = open::open(file, busy_timeout, max_bytes)?;
+        let mut opened = open::open(file, busy_timeout, max_bytes)?;
         let no_threads = |cause| OpenError::Threads { file: file.to_owned(), cause };
         let bells = Arc::new(Bells::default());
+        let checkpointer = Checkpointer::spawn(&mut opened.writer, opened.beside).map_err(no_threads)?;
         let desk =
             Desk::new(opened.writer).map_err(|cause| OpenError::Sqlite { file: file.to_owned(), cause })?;
         let writer = Writer::new(desk, Arc::clone(&bells));
@@ -149,6 +154,7 @@ impl Sqlite {
             writer: Line::spawn("store-writer", queue, queue_wait, move |jobs| writer.serve(jobs))
                 .map_err(no_threads)?,
             reader: Reader::spawn(opened.reader, QUESTIONS, queue_wait).map_err(no_threads)?,
+            checkpointer,
             lock: Mutex::new(Some(opened.lock)),
         };
         Ok(Arc::new(Self { threads: Arc::new(threads), bells, clock }))

@@ -62,6 +62,8 @@ impl OpenError {
 pub(super) struct Opened {
     pub(super) writer: Connection,
     pub(super) reader: Connection,
+    /// For copying the log into the file.
+    pub(super) beside: Connection,
     /// Held as long as the file is served.
     pub(super) lock: File,
 }
@@ -87,7 +89,8 @@ pub(super) fn open(file: &Path, busy_timeout: Duration, max_bytes: Option<u64>) 
     prepare(&writer, file, max_bytes)?;
     migrate(&mut writer, version, STEPS).map_err(|cause| refused(file, cause))?;
     let reader = connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY, busy_timeout)?;
-    Ok(Opened { writer, reader, lock })
+    let beside = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE, busy_timeout)?;
+    Ok(Opened { writer, reader, beside, lock })
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {
@@ -155,7 +158,7 @@ fn prepare(conn: &Connection, file: &Path, max_bytes: Option<u64>) -> Result<(),
         conn.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000;
              PRAGMA cache_spill = 8000;
-             PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;
+             PRAGMA journal_size_limit = 67108864;
              PRAGMA trusted_schema = OFF;",
         )?;
         if let Some(bytes) = max_bytes {

@@ -1,0 +1,96 @@
+//! The thread that copies the write-ahead log into the file, so that no commit has to wait for it.
+//!
+//! SQLite would do so inside a commit: one in some dozens then takes ten times as long as the others.
+
+use std::os::raw::c_int;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use rusqlite::Connection;
+
+/// From how many pages on the log is copied: 32 MiB, since most pages stand in it many times.
+const OFTEN: c_int = 8_000;
+/// From how many pages on the writer itself copies what is left. Only then can it begin the log anew
+/// although it never rests.
+const AT_LATEST: c_int = 3 * OFTEN;
+
+/// The thread; it ends when the writer's connection is closed.
+#[derive(Debug)]
+pub(super) struct Checkpointer(Mutex<Option<JoinHandle<()>>>);
+
+impl Checkpointer {
+    /// `beside` is a connection of the thread's own.
+    pub(super) fn spawn(writer: &mut Connection, beside: Connection) -> std::io::Result<Self> {
+        let (wake, woken) = sync_channel::<()>(1);
+        let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(move || {
+            while woken.recv().is_ok() {
+                // PASSIVE: waits for nobody, and nobody waits for it.
+                let copied = beside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                if let Err(error) = copied {
+                    tracing::warn!(%error, "the write-ahead log of the state store could not be copied into its file");
+                }
+            }
+        })?;
+        watch(writer, wake).map_err(std::io::Error::other)?;
+        Ok(Self(Mutex::new(Some(thread))))
+    }
+
+    /// Waits for the thread's end. Blocks.
+    pub(super) fn join(&self) {
+        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("a thread of the state store panicked");
+        }
+    }
+}
+
+/// Has the thread woken after the commits that make the log long. This also ends SQLite's own way.
+fn watch(writer: &mut Connection, wake: SyncSender<()>) -> rusqlite::Result<()> {
+    let mut next = OFTEN;
+    writer.wal_hook(Some(move |log: &mut rusqlite::hooks::Wal, pages: c_int| {
+        if pages < next - OFTEN {
+            // The log began anew.
+            next = OFTEN;
+        }
+        if pages >= AT_LATEST.max(next) {
+            // Busy while the thread is at it: the next commit tries again. To SQLite an error here would
+            // be one of the commit, which is done.
+            next = log.checkpoint().map_or(pages + 1, |()| pages + OFTEN);
+        } else if pages >= next {
+            next = pages + OFTEN;
+            if let Err(TrySendError::Disconnected(())) = wake.try_send(()) {
+                tracing::error!("nobody copies the write-ahead log of the state store any more");
+            }
+        }
+        Ok(())
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_never_rests_does_not_let_the_log_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.db");
+        let open = || {
+            let conn = Connection::open(&file).unwrap();
+            conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF").unwrap();
+            conn
+        };
+        let mut writer = open();
+        writer.execute_batch("CREATE TABLE t (b BLOB)").unwrap();
+        let checkpointer = Checkpointer::spawn(&mut writer, open()).unwrap();
+        // Some 98 pages each time.
+        let commits = 600;
+        for _ in 0..commits {
+            writer.execute("INSERT INTO t (b) VALUES (zeroblob(400000))", []).unwrap();
+        }
+        let pages = std::fs::metadata(folder.path().join("t.db-wal")).unwrap().len() / 4120;
+        assert!(pages < 40_000, "{pages} of some 58,800");
+        drop(writer);
+        checkpointer.join();
+    }
+}
