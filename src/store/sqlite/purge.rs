@@ -104,9 +104,8 @@ fn delete(desk: &mut Desk, receipt: i64) -> Result<(), Fault> {
 
 fn forget_keys(desk: &Desk, now: i64) -> Result<usize, Fault> {
     let forgotten = desk.execute(
-        "DELETE FROM dedupe WHERE (source, key) IN (
-            SELECT source, key FROM dedupe INDEXED BY dedupe_expiry
-            WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+        "DELETE FROM dedupe WHERE seq IN (
+            SELECT seq FROM dedupe WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
         params![now, KEYS as i64],
     )?;
     Ok(forgotten)
