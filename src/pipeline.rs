@@ -151,7 +151,7 @@ fn run(
         let (routes, refused) = crossing.all(before, &mut outcome);
         drop(crossing);
         let event = Arc::try_unwrap(event).unwrap_or_else(|shared| (*shared).clone());
-        outcome.events.push(Processed { event, routes, refused: Some(refused), lookups: Vec::new() });
+        outcome.events.push(Processed { event, routes, refused, lookups: Vec::new() });
     }
     outcome
 }
@@ -170,7 +170,7 @@ struct Crossing<'a> {
 
 impl Crossing<'_> {
     /// What the routes do with the event, and which of them a condition refused it for.
-    fn all(&self, before: Option<&Outcome>, outcome: &mut Outcome) -> (Vec<RouteVerdict>, Refused) {
+    fn all(&self, before: Option<&Outcome>, outcome: &mut Outcome) -> (Vec<RouteVerdict>, Option<Refused>) {
         let default_branch = self.source.settings.default_branch.as_deref();
         let mut answer = self.rules.roster.ask(self.event, default_branch);
         let is_own = &*self.source.name == OWN_SOURCE;

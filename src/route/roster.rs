@@ -36,9 +36,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// In short. Routes of which `said` tells nothing are told of elsewhere.
-    pub fn refused(self) -> Refused {
-        Refused::new(self.wordings, &self.said, self.actual)
+    /// In short; `None`: no route was refused. Those of which `said` tells nothing are told of elsewhere.
+    pub fn refused(self) -> Option<Refused> {
+        let is_any = self.said.iter().any(Option::is_some);
+        is_any.then(|| Refused::new(self.wordings, &self.said, self.actual))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Receipts and outcomes as rows to be, serialised before a backend gets them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use serde::Serialize;
 use super::{StoreError, kept};
 use crate::model::{
     BatchId, Decision, Delivery, EventId, Failure, Gathered, Held, Outcome, Processed, Receipt, ReceiptId,
-    RouteVerdict, Timestamp,
+    RouteVerdict, Timestamp, Wordings,
 };
 
 /// Microseconds since 1970.
@@ -46,6 +47,8 @@ pub(super) struct OutcomeDraft {
     /// Nothing could be mapped.
     pub(super) failure: Option<String>,
     pub(super) json: String,
+    /// What it refers to.
+    pub(super) wordings: Vec<Arc<Wordings>>,
     pub(super) status: &'static str,
     pub(super) reason: Option<String>,
     pub(super) events: Vec<EventDraft>,
@@ -216,6 +219,7 @@ impl OutcomeDraft {
             revision: outcome.revision.clone(),
             failure: outcome.failure.as_ref().map(json).transpose()?,
             json: kept::text(&outcome.events, !matches!(beside, Beside::Nothing))?,
+            wordings: kept::wordings(&outcome.events),
             status: if failure.is_some() { "failed" } else { "processed" },
             reason: failure.map(reason),
             gathered: gathered(outcome, &places, &mut events, now)?,

@@ -25,6 +25,7 @@ mod reloads;
 mod rounds;
 mod script;
 mod show;
+mod wording;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -37,6 +38,7 @@ use self::answer::{array, instant, items, maybe, text};
 use self::desk::{Ask, Desk, Nothing};
 use self::form::{Blobs, LeaseForm, OutcomeForm, ReceiptForm, SettleForm, add_receipt};
 use self::part::Parts;
+use self::wording::Reason;
 use super::draft::{Beside, OutcomeDraft, ReceiptDraft, micros};
 use super::{
     Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
@@ -176,13 +178,48 @@ impl Redis {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let draft = OutcomeDraft::new(outcome, Beside::Nothing, now)?;
-        let mut blobs = Blobs::new(self.compress_above);
-        let outcome = OutcomeForm::new(&draft, self.desk.parts, &mut blobs)?;
-        let numbers = outcome.numbers();
-        let (token, again) = (token.map(|token| token.to_string()), micros(again));
-        let asked = ReplayForm { id: id.to_string(), seen, outcome, token, again };
-        let ask = Ask::new(part, op, now, &asked).with(blobs.list, numbers);
-        self.desk.ask(ask).await.map(drop)
+        for is_first in [true, false] {
+            let mut blobs = Blobs::new(self.compress_above);
+            let outcome = OutcomeForm::new(&draft, self.desk.parts, &mut blobs)?;
+            let numbers = outcome.numbers();
+            let token = token.map(|token| token.to_string());
+            let asked = ReplayForm { id: id.to_string(), seen, outcome, token, again: micros(again) };
+            let answer = self.desk.ask(Ask::new(part, op, now, &asked).with(blobs.list, numbers)).await?;
+            if !wording::lacks(&answer) {
+                return Ok(());
+            }
+            if is_first {
+                self.bring_words(part, &draft.wordings, Reason::Known(id), now).await?;
+            }
+        }
+        Err(wording::lost())
+    }
+
+    /// The answer to a receipt that came in, and what became of the messages that it led to.
+    async fn enter(
+        &self,
+        part: u32,
+        draft: &ReceiptDraft,
+        outcome: &OutcomeDraft,
+        now: Timestamp,
+    ) -> Result<(redis::Value, Result<(), StoreError>), StoreError> {
+        for is_first in [true, false] {
+            let mut blobs = Blobs::new(self.compress_above);
+            add_receipt(draft, &mut blobs)?;
+            let form = OutcomeForm::new(outcome, self.desk.parts, &mut blobs)?;
+            let numbers = form.numbers() + 1;
+            let op = if form.is_plain() { "accept" } else { "accept_any" };
+            let asked = AcceptForm { receipt: ReceiptForm::new(draft), outcome: form };
+            let ask = Ask::new(part, op, now, &asked).with(blobs.list, numbers);
+            let answered = self.desk.ask_and_carry(ask).await?;
+            if !wording::lacks(&answered.0) {
+                return Ok(answered);
+            }
+            if is_first {
+                self.bring_words(part, &outcome.wordings, Reason::New(now), now).await?;
+            }
+        }
+        Err(wording::lost())
     }
 }
 
@@ -194,15 +231,8 @@ impl Store for Redis {
         }
         let (draft, now) = (ReceiptDraft::new(receipt)?, receipt.received_at);
         let outcome = OutcomeDraft::new(outcome, Beside::Body, now)?;
-        let mut blobs = Blobs::new(self.compress_above);
-        add_receipt(&draft, &mut blobs)?;
-        let outcome = OutcomeForm::new(&outcome, self.desk.parts, &mut blobs)?;
-        let numbers = outcome.numbers() + 1;
-        let op = if outcome.is_plain() { "accept" } else { "accept_any" };
-        let asked = AcceptForm { receipt: ReceiptForm::new(&draft), outcome };
         let part = self.desk.parts.of_receipt(receipt);
-        let ask = Ask::new(part, op, now, &asked).with(blobs.list, numbers);
-        let (answer, carried) = self.desk.ask_and_carry(ask).await?;
+        let (answer, carried) = self.enter(part, &draft, &outcome, now).await?;
         // Whoever is answered may send the next change of the same object, to any gateway: by then this
         // one has to be in its lane. Who is refused sends it again, and it is known.
         if let Some(first) = maybe(answer)? {

@@ -39,6 +39,7 @@ mod settle;
 mod show;
 mod supersede;
 mod tally;
+mod wording;
 mod writer;
 
 use std::path::Path;

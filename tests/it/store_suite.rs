@@ -233,6 +233,7 @@ macro_rules! store_suite {
                 a_summary_tells_the_first_event;
             retention:
                 finished_receipts_go_after_their_time
+                refusals_are_told_as_long_as_their_receipt_is_there
                 dead_ones_are_kept_longer
                 what_is_pending_is_kept
                 a_dedupe_key_outlives_its_receipt

@@ -119,8 +119,7 @@ fn all_at_once(routes: &[Match], event: &Event, default_branch: Option<&str>) ->
         .filter(|(_, said)| said.is_none())
         .map(|(name, _)| RouteVerdict { route: name.clone(), decision: Decision::Filtered { reason: None } });
     let routes = passed.collect();
-    Processed { event: event.clone(), routes, refused: Some(answer.refused()), lookups: Vec::new() }
-        .verdicts()
+    Processed { event: event.clone(), routes, refused: answer.refused(), lookups: Vec::new() }.verdicts()
 }
 
 proptest! {

@@ -11,6 +11,7 @@ use crate::model::{Attempt, Final};
 use crate::store::draft::{
     DeliveryDraft, EventDraft, GatherDraft, HoldDraft, OutcomeDraft, ReceiptDraft, json, micros,
 };
+use crate::store::kept::USED_FOR;
 use crate::store::{Leased, Settlement, StoreError};
 
 /// Lua counts exactly up to 2^53.
@@ -98,6 +99,10 @@ pub(super) struct OutcomeForm<'a> {
     held: Vec<HoldForm<'a>>,
     gathered: Vec<GatherForm<'a>>,
     blob: usize,
+    /// The ids of the wordings that it refers to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    words: Vec<&'a str>,
+    used_for: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -214,6 +219,8 @@ impl<'a> OutcomeForm<'a> {
             held: draft.held.iter().map(|one| hold(one, parts)).collect(),
             gathered,
             blob,
+            words: draft.wordings.iter().map(|wordings| &*wordings.id).collect(),
+            used_for: USED_FOR,
         })
     }
 

@@ -7,6 +7,7 @@ use super::answer::{maybe, read};
 use super::desk::Nothing;
 use crate::model::Timestamp;
 use crate::store::draft::{micros, span};
+use crate::store::kept::USED_FOR;
 use crate::store::{Keep, StoreError};
 
 /// How many receipts one step deletes at most: some milliseconds of the server's time.
@@ -28,6 +29,12 @@ struct ForgetNewest {
     limit: u64,
 }
 
+#[derive(Serialize)]
+struct ForgetWords {
+    used_for: i64,
+    limit: u64,
+}
+
 impl Redis {
     /// How many receipts went.
     pub(super) async fn delete_old(&self, keep: Keep, now: Timestamp) -> Result<u64, StoreError> {
@@ -36,6 +43,10 @@ impl Redis {
         let mut gone = 0;
         for part in self.desk.parts.all() {
             gone += self.in_steps(part, "purge", now, &asked, RECEIPTS).await?;
+        }
+        let unused = ForgetWords { used_for: USED_FOR, limit: NOTES };
+        for part in self.desk.parts.all() {
+            self.in_steps(part, "forget_words", now, &unused, NOTES).await?;
         }
         self.forget_newest(now).await?;
         Ok(gone)

@@ -29,11 +29,12 @@ impl Script {
 }
 
 /// Each file may use what those before it define.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     include_str!("lua/base.lua"),
     include_str!("lua/state.lua"),
     include_str!("lua/loan.lua"),
     include_str!("lua/receipt.lua"),
+    include_str!("lua/wording.lua"),
     include_str!("lua/condition.lua"),
     include_str!("lua/lane.lua"),
     include_str!("lua/delivery.lua"),

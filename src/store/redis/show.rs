@@ -73,7 +73,9 @@ impl Redis {
         let row = Row::new(row)?;
         let outcome: OutcomeContent = unpack_json(&bytes(outcome)?)?;
         let receipt = receipt(id, &row, content, body)?;
-        let mut events = kept::read(&outcome.events, &receipt.body)?;
+        let reading = kept::Reading::new(&outcome.events)?;
+        let words = self.words(part, &reading).await?;
+        let mut events = reading.events(&receipt.body, &words)?;
         became::tell(&self.desk, part, id, &mut events, self.clock.now()).await?;
         let stored = StoredReceipt {
             receipt,

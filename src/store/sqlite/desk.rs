@@ -9,6 +9,7 @@ use super::loan::Loans;
 use super::number::Numbers;
 use super::recent::Recent;
 use super::tally::{Tallies, Tally, Totals};
+use super::wording;
 use crate::store::{Errand, StoreError};
 
 /// Why a request did not succeed.
@@ -44,6 +45,7 @@ pub(super) struct Desk {
     /// Receipts whose lookups somebody makes.
     pub(super) deferrals: Loans,
     pub(super) conditions: Conditions,
+    pub(super) wordings: wording::Used,
     pub(super) totals: Totals,
     pub(super) tallies: Tallies,
     /// Whose bells ring after the commit.
@@ -70,6 +72,7 @@ impl Desk {
             batches: Loans::new(),
             deferrals: Loans::new(),
             conditions: Conditions::default(),
+            wordings: wording::Used::default(),
             totals: Totals::default(),
             tallies: Tallies::default(),
             rung: Rung::default(),
@@ -143,6 +146,7 @@ impl Desk {
         self.deferrals.take_back(mark.deferrals);
         self.tallies.forget();
         self.conditions.forget();
+        self.wordings.forget();
     }
 
     /// Changes an event's tally and moves it in the ledger.

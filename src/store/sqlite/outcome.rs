@@ -10,6 +10,7 @@ use super::desk::{Desk, Fault};
 use super::gather::{self, Standing};
 use super::hold::Places;
 use super::tally::Tally;
+use super::wording;
 
 /// An event of an outcome as a row.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(super) fn write(
     outcome: &OutcomeDraft,
     now: i64,
 ) -> Result<Vec<i64>, Fault> {
+    wording::write(desk, &outcome.wordings, now)?;
     let mut events = Vec::with_capacity(outcome.events.len());
     for event in &outcome.events {
         events.push(insert_event(desk, receipt, event)?);
@@ -55,6 +57,7 @@ pub(super) fn replace(
     now: i64,
 ) -> Result<Replaced, Fault> {
     put(desk, receipt, outcome)?;
+    wording::replace(desk, &outcome.wordings, receipt)?;
     let (mut events, forgotten) = match_events(desk, receipt, outcome)?;
     gather(desk, receipt, outcome, &mut events, now)?;
     let mut reason = outcome.reason.clone();

@@ -5,6 +5,7 @@ use rusqlite::params;
 use super::super::draft::{micros, span};
 use super::desk::{Desk, Fault};
 use super::tally::EventState;
+use super::wording;
 use crate::model::Timestamp;
 use crate::store::Keep;
 
@@ -63,6 +64,9 @@ pub(super) fn step(desk: &mut Desk, limits: Limits) -> Result<Step, Fault> {
     let keys = forget_keys(desk, limits.now)?;
     let newest = forget_newest(desk)?;
     let is_last = receipts.len() < RECEIPTS && keys < KEYS && newest < KEYS;
+    if is_last {
+        wording::purge(desk, limits.now)?;
+    }
     Ok(Step { receipts: receipts.len() as u64, is_last })
 }
 

@@ -1,5 +1,6 @@
 //! One receipt or delivery whole, the ledger, the backlog.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use super::batch;
 use super::row::{
     RawDelivery, at, damaged, delivery_summary, from_json, get, id, json, parse_id, status, unavailable,
 };
+use super::wording;
 use crate::model::{Attempt, Delivery, DeliveryId, Held, Outcome, Receipt, ReceiptId};
 use crate::store::{LeasedReceipt, Ledger, StoreError, StoredDelivery, StoredReceipt, Waiting};
 
@@ -35,7 +37,12 @@ pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredRece
     let row = row.ok_or_else(|| StoreError::NotFound(format!("receipt {wanted}")))?;
     let seq = get(row, "seq")?;
     let receipt = read_receipt(row)?;
-    let mut events = kept::read(&get::<String>(row, "outcome")?, &receipt.body)?;
+    let reading = kept::Reading::new(&get::<String>(row, "outcome")?)?;
+    let mut known = HashMap::new();
+    for id in reading.wordings() {
+        known.extend(wording::read(conn, id)?.map(|found| (id.to_owned(), Arc::new(found))));
+    }
+    let mut events = reading.events(&receipt.body, &known)?;
     batch::tell(conn, &mut events)?;
     Ok(StoredReceipt {
         receipt,

@@ -79,6 +79,8 @@ async fn a_webhook_costs_a_server_few_commands() {
     for (webhooks, bounds) in [
         ((0..WEBHOOKS).map(webhook).collect::<Vec<_>>(), [22.0, 2.7, 17.6]),
         ((WEBHOOKS..2 * WEBHOOKS).map(|n| webhook(n).supersede()).collect(), [24.2, 2.7, 22.0]),
+        // One more, whether what tells of refusals is there.
+        ((2 * WEBHOOKS..3 * WEBHOOKS).map(|n| webhook(n).refused(&["x"])).collect(), [23.0, 2.7, 17.6]),
     ] {
         let costs = deliver_all(&store, &server, &webhooks).await;
         for (cost, bound) in costs.into_iter().zip(bounds) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crossconnect::model::ReceiptId;
+use crossconnect::model::{ReceiptId, Timestamp};
 use crossconnect::store::{Accepted, Keep, Ledger, StoreError};
 
 use super::webhook::Webhook;
@@ -38,6 +38,32 @@ pub async fn finished_receipts_go_after_their_time<B: Backend>() {
     assert!(!is_there(&bench, delivered.receipt.id).await);
     assert!(matches!(bench.store.delivery(id).await, Err(StoreError::NotFound(_))));
     assert!(matches!(bench.store.retry(id, at(151)).await, Err(StoreError::NotFound(_))));
+}
+
+pub async fn refusals_are_told_as_long_as_their_receipt_is_there<B: Backend>() {
+    let bench = Bench::<B>::new().await;
+    let first = Webhook::at(0).event().to("r", "a", None).refused(&["x", "y"]);
+    let second = Webhook::at(9000).event().refused(&["x", "y"]);
+    bench.accept(&first).await;
+    bench.accept(&second).await;
+    let bench = bench.reopen().await;
+    assert_eq!(purge(&bench, 20_000).await, 1, "the second");
+    told(&bench, &first).await;
+    let again = Webhook { outcome: first.again().event().refused(&["z"]).outcome, ..first.clone() };
+    bench.store.replay(first.receipt.id, 0, &again.outcome).await.unwrap();
+    assert_eq!(purge(&bench, 20_001).await, 0);
+    told(&bench, &again).await;
+    bench.finish("a", End::Delivered, 20_002).await;
+    let gone = Keep { delivered: Duration::ZERO, ..KEEP };
+    assert_eq!(bench.store.purge(gone, Timestamp::MAX).await.unwrap(), 1);
+    let third = Webhook::at(30_000).event().refused(&["x", "y"]);
+    bench.accept(&third).await;
+    told(&bench, &third).await;
+}
+
+async fn told<B: Backend>(bench: &Bench<B>, webhook: &Webhook) {
+    let stored = bench.store.receipt(webhook.receipt.id).await.unwrap();
+    assert_eq!(stored.outcome.events[0].verdicts(), webhook.outcome.events[0].verdicts());
 }
 
 pub async fn dead_ones_are_kept_longer<B: Backend>() {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use crossconnect::model::{
     Actor, By, Change, Decision, Dedupe, Delivery, DeliveryId, Event, EventId, Failure, Gathered, Held, Json,
-    Lineage, Masked, Object, Outcome, Processed, Proof, Receipt, ReceiptId, Request, RouteVerdict, Stage,
-    Window,
+    Lineage, Masked, Object, Outcome, Processed, Proof, Receipt, ReceiptId, Refused, Request, RouteVerdict,
+    RouteWording, Stage, Window, Wording, Wordings,
 };
 use serde_json::json;
 
@@ -147,6 +147,17 @@ impl Webhook {
     /// A verdict of an earlier outcome stays as it was.
     pub fn kept(self, verdict: &RouteVerdict) -> Self {
         self.verdict(&verdict.route, verdict.decision.clone())
+    }
+
+    /// Routes of these names, which stand before all others, refused the last event for its kind.
+    pub fn refused(mut self, names: &[&str]) -> Self {
+        let wording = |name: &str| Wording { condition: "kind".into(), wanted: name.into(), topic: 1 };
+        let route = |name: &&str| RouteWording { name: (*name).into(), conditions: vec![wording(name)] };
+        let wordings = Arc::new(Wordings::new(names.iter().map(route).collect()));
+        let said = vec![Some(0); names.len()];
+        let event = self.outcome.events.last_mut().unwrap();
+        event.refused = Some(Refused::new(wordings, &said, vec![(1, "dcim.device".into())]));
+        self
     }
 
     /// A route's script drops the last event.

@@ -105,6 +105,7 @@ end
 -- outcome with which nothing went wrong and from which nothing follows but deliveries.
 function ops.accept()
     local o = A.outcome
+    if wording.lacks(o, A.receipt.at) then return wording.LACKS end
     local about, answer = enter(A.receipt, o, o.deliveries)
     if not about then return answer end
     for _, d in ipairs(o.deliveries) do deliver(about, o.events[d.event].id, d) end
@@ -114,6 +115,7 @@ end
 -- The same of any outcome.
 function ops.accept_any()
     local r, o = A.receipt, A.outcome
+    if wording.lacks(o, r.at) then return wording.LACKS end
     local line = line_up(o)
     local about, answer = enter(r, o, line)
     if not about then return answer end

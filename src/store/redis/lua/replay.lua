@@ -22,6 +22,7 @@ function ops.replay()
         return refuse('conflict', A.id
             .. ' was replayed meanwhile, or its lookups were made: look what came of it first')
     end
+    if wording.lacks(A.outcome, num(row.at)) then return wording.LACKS end
     local taken = known_delivery(A.id, A.outcome)
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     -- Who makes its lookups makes them for an outcome that is no more.
@@ -41,6 +42,7 @@ function ops.resolve()
     if not row.lookups or num(row.turn) ~= A.seen or not known or known.token ~= A.token then
         return refuse('lost', A.id)
     end
+    if wording.lacks(A.outcome, num(row.at)) then return wording.LACKS end
     local taken = known_delivery(A.id, A.outcome)
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     loan.finish('deferred', A.id)

@@ -1,0 +1,40 @@
+-- How refusals of routes are told, once for all outcomes under the same rules.
+--
+-- words        HASH: packed, by id
+-- words_used   ZSET: their ids; no outcome of a receipt that was received more than A.used_for later refers to
+--              one
+
+-- `LACKS` is the answer to who has to bring something first; nothing was done.
+local wording = {LACKS = 'lacks words'}
+
+-- Whether one that an outcome of a receipt of this instant refers to has to be brought first.
+function wording.lacks(o, at)
+    for _, id in ipairs(o.words or {}) do
+        local used = tonumber(redis.call('ZSCORE', key('words_used'), id) or nil)
+        if not used or at > used + o.used_for then return true end
+    end
+    return false
+end
+
+-- Keeps one for a receipt that was received at A.at, or, without that, for one that is here.
+function ops.word()
+    local at = A.at or num(redis.call('HGET', key('r', A.receipt), 'at'))
+    local used = tonumber(redis.call('ZSCORE', key('words_used'), A.id) or nil)
+    redis.call('HSET', key('words'), A.id, blob(1))
+    redis.call('ZADD', key('words_used'), int(math.max(at, used or at)), A.id)
+end
+
+function ops.words()
+    return redis.call('HGET', key('words'), A.id) or ''
+end
+
+-- Forgets those that no receipt refers to; how many.
+function ops.forget_words()
+    local upto = int((first_score(key('receipts')) or A.now) - A.used_for)
+    local over = redis.call('ZRANGEBYSCORE', key('words_used'), '-inf', '(' .. upto, 'LIMIT', 0, A.limit)
+    if #over > 0 then
+        redis.call('ZREM', key('words_used'), unpack(over))
+        redis.call('HDEL', key('words'), unpack(over))
+    end
+    return #over
+end
