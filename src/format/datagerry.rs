@@ -144,7 +144,7 @@ fn named(event: &Event, mut state: Fields) -> Json {
     let name = event.object.as_ref().and_then(|object| object.name.as_ref());
     let shown = NAMES.iter().filter_map(|known| state.get(known)).any(|value| !value.is_null());
     if let Some(name) = name.filter(|_| !shown && !state.contains_key("name")) {
-        state.insert("name".to_owned(), json!(name));
+        state.insert("name", json!(name));
     }
     state.into_iter().map(|(name, value)| field(&name, value)).collect()
 }

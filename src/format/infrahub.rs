@@ -69,7 +69,7 @@ pub(super) fn body(event: &Event, kinds: &Kinds) -> Json {
     ];
     let mut body: Map = body.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     if !own.is_some_and(|own| says_all(event, own) && told(&body, own).is_of(event)) {
-        body.insert("crossconnect".to_owned(), facts::facts(event));
+        body.insert("crossconnect", facts::facts(event));
     }
     Json::Object(body)
 }

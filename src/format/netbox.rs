@@ -52,7 +52,7 @@ pub(crate) fn view(event: &Event, kinds: &Kinds) -> Map {
     put("request", request(event, user));
     put("snapshots", states(event, snapshots));
     if !own.is_some_and(|own| says_all(event, own, kinds) && told(&view).is_of(event)) {
-        view.insert("context".to_owned(), context(event));
+        view.insert("context", context(event));
     }
     if event.system == "netbox" {
         // What a plugin, a later release or the operator's template adds.
@@ -106,7 +106,7 @@ fn told(view: &Map) -> Told {
 fn context(event: &Event) -> Json {
     let native = event.native.get("context").and_then(Json::as_object).filter(|_| event.system == "netbox");
     let mut context = native.cloned().unwrap_or_default();
-    context.insert("crossconnect".to_owned(), facts::facts(event));
+    context.insert("crossconnect", facts::facts(event));
     Json::Object(context)
 }
 
@@ -138,10 +138,10 @@ fn data(event: &Event, snapshots: &Snapshots, own: bool) -> Json {
         return Json::clone(&event.data);
     }
     let mut data = Fields::new();
-    data.insert("id".to_owned(), facts::number_or_text(&object.id));
-    data.insert("url".to_owned(), json!(object.url));
-    data.insert("display".to_owned(), json!(object.name));
-    data.insert("name".to_owned(), json!(object.name));
+    data.insert("id", facts::number_or_text(&object.id));
+    data.insert("url", json!(object.url));
+    data.insert("display", json!(object.name));
+    data.insert("name", json!(object.name));
     let repeated = |member: &str| REPEATED.contains(&(event.system.as_str(), member));
     let told = event.data.as_object().into_iter().flatten().filter(|(member, _)| !repeated(member));
     for (field, value) in snapshots.latest().into_iter().flatten().chain(told) {

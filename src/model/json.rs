@@ -132,13 +132,10 @@ impl Json {
         if pointer.is_empty() {
             return Some(self);
         }
-        pointer.strip_prefix('/')?.split('/').try_fold(self, |node, token| {
-            let token = token.replace("~1", "/").replace("~0", "~");
-            match node {
-                Self::Object(members) => members.get(&token),
-                Self::Array(items) => items.get(index(&token)?),
-                _ => None,
-            }
+        tokens(pointer)?.try_fold(self, |node, token| match node {
+            Self::Object(members) => members.get(&token),
+            Self::Array(items) => items.get(index(&token)?),
+            _ => None,
         })
     }
 
@@ -147,13 +144,10 @@ impl Json {
         if pointer.is_empty() {
             return Some(self);
         }
-        pointer.strip_prefix('/')?.split('/').try_fold(self, |node, token| {
-            let token = token.replace("~1", "/").replace("~0", "~");
-            match node {
-                Self::Object(members) => members.get_mut(&token),
-                Self::Array(items) => items.get_mut(index(&token)?),
-                _ => None,
-            }
+        tokens(pointer)?.try_fold(self, |node, token| match node {
+            Self::Object(members) => members.get_mut(&token),
+            Self::Array(items) => items.get_mut(index(&token)?),
+            _ => None,
         })
     }
 
@@ -161,6 +155,12 @@ impl Json {
     pub fn take(&mut self) -> Json {
         std::mem::take(self)
     }
+}
+
+/// What stands between the slashes of a pointer.
+fn tokens(pointer: &str) -> Option<impl Iterator<Item = String>> {
+    let tokens = pointer.strip_prefix('/')?.split('/');
+    Some(tokens.map(|token| token.replace("~1", "/").replace("~0", "~")))
 }
 
 /// Pointers count without signs and leading zeros.

@@ -115,7 +115,7 @@ pub(super) fn exported(value: &Dynamic, trail: &Trail<'_>, depth: usize) -> Resu
         let mut object = crate::model::Map::with_capacity(map.len());
         for (key, item) in &*map {
             guard::charge(key.len())?;
-            object.insert(key.to_string(), exported(item, &Trail::Key(trail, key), depth + 1)?);
+            object.insert(key.as_str(), exported(item, &Trail::Key(trail, key), depth + 1)?);
         }
         return Ok(Json::Object(object));
     }
@@ -128,7 +128,7 @@ fn plain(value: &Dynamic, trail: &Trail<'_>) -> Result<Option<Json>, Box<EvalAlt
     }
     if let Ok(text) = value.as_immutable_string_ref() {
         guard::charge(text.len())?;
-        return Ok(Some(Json::String(text.to_string().into())));
+        return Ok(Some(Json::from(text.as_str())));
     }
     if let Ok(flag) = value.as_bool() {
         return Ok(Some(Json::Bool(flag)));

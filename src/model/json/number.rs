@@ -39,14 +39,6 @@ impl Number {
     pub fn as_f64(&self) -> Option<f64> {
         self.0.parse().ok().filter(|value: &f64| value.is_finite())
     }
-
-    pub fn is_i64(&self) -> bool {
-        self.as_i64().is_some()
-    }
-
-    pub fn is_u64(&self) -> bool {
-        self.as_u64().is_some()
-    }
 }
 
 impl fmt::Display for Number {

@@ -129,9 +129,7 @@ impl<J> Jobs<J> {
             return true;
         }
     }
-}
 
-impl<J> Jobs<J> {
     /// How many would be taken now, those that hurry apart.
     pub(super) fn waiting(&self) -> usize {
         self.0.lock().company()
