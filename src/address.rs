@@ -4,6 +4,7 @@
 //! Pure: an address and the operator's ranges in, a reason why not out.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
@@ -21,7 +22,7 @@ pub enum Why {
 }
 
 /// Ranges that no setting opens.
-const NEVER: &[(&str, &str)] = &[
+const NEVER_TEXT: &[(&str, &str)] = &[
     ("169.254.169.254/32", "cloud metadata"),
     ("169.254.0.0/16", "link-local"),
     ("100.100.100.200/32", "cloud metadata"),
@@ -46,7 +47,7 @@ const NEVER: &[(&str, &str)] = &[
 ];
 
 /// Ranges that are reached only when allowed.
-const PRIVATE: &[(&str, &str)] = &[
+const PRIVATE_TEXT: &[(&str, &str)] = &[
     ("127.0.0.0/8", "loopback"),
     ("10.0.0.0/8", "private"),
     ("172.16.0.0/12", "private"),
@@ -59,19 +60,27 @@ const PRIVATE: &[(&str, &str)] = &[
     ("64:ff9b:1::/48", "private (local NAT64)"),
 ];
 
+/// Every delivery is judged by them, so they are read once.
+static NEVER: LazyLock<Vec<(IpNet, &str)>> = LazyLock::new(|| read(NEVER_TEXT));
+static PRIVATE: LazyLock<Vec<(IpNet, &str)>> = LazyLock::new(|| read(PRIVATE_TEXT));
+
+fn read(table: &[(&str, &'static str)]) -> Vec<(IpNet, &'static str)> {
+    table.iter().filter_map(|(range, kind)| Some((range.parse().ok()?, *kind))).collect()
+}
+
 /// Whether `address` may be connected to. `deny` wins over `allow`; `allow` opens loopback and
 /// private ranges, public addresses need none. An IPv6 address that carries an IPv4 one (mapped,
 /// compatible, NAT64, 6to4) is judged by what it carries.
 pub fn check(address: IpAddr, allow: &[IpNet], deny: &[IpNet]) -> Result<(), Why> {
     let inner = carried(address).unwrap_or(address);
     let any = |ranges: &[IpNet]| find(ranges, address);
-    if let Some(kind) = kind(NEVER, inner).or_else(|| kind(NEVER, address)) {
+    if let Some(kind) = kind(&NEVER, inner).or_else(|| kind(&NEVER, address)) {
         return Err(Why::Never(kind));
     }
     if let Some(range) = any(deny) {
         return Err(Why::Denied(range));
     }
-    match kind(PRIVATE, inner) {
+    match kind(&PRIVATE, inner) {
         Some(kind) if any(allow).is_none() => Err(Why::NotAllowed(kind)),
         _ => Ok(()),
     }
@@ -93,9 +102,8 @@ fn find(ranges: &[IpNet], address: IpAddr) -> Option<IpNet> {
     ranges.iter().find(|range| range.contains(&address) || range.contains(&inner)).copied()
 }
 
-fn kind(table: &[(&str, &'static str)], address: IpAddr) -> Option<&'static str> {
-    let is_in = |range: &str| range.parse::<IpNet>().is_ok_and(|range| range.contains(&address));
-    table.iter().find(|(range, _)| is_in(range)).map(|(_, kind)| *kind)
+fn kind(ranges: &[(IpNet, &'static str)], address: IpAddr) -> Option<&'static str> {
+    ranges.iter().find(|(range, _)| range.contains(&address)).map(|(_, kind)| *kind)
 }
 
 /// The IPv4 address inside an IPv6 one.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::expr::NamedKeys;
 use super::expr_file::Context;
 use crate::glob::Glob;
-use crate::model::{Change, Json};
+use crate::model::{Change, Json, Map};
 use crate::yaml::{Node, Reader, Value};
 
 /// What a difference leaves out and how it reads its states.
@@ -75,8 +75,8 @@ impl Diff {
             Way::Other => return Vec::new(),
         };
         let mut walk = Walk { diff: self, way, out: Vec::new() };
-        for key in keys(before, after) {
-            let (from, to) = (self.member(before, key), self.member(after, key));
+        for (key, from, to) in members(before, after) {
+            let (from, to) = (self.value(from, key), self.value(to, key));
             // Asked first, as it is so for most members.
             if same(from, to) || self.ignored(key, before, after) || !self.is_wanted(key) {
                 continue;
@@ -90,8 +90,7 @@ impl Diff {
         walk.out
     }
 
-    fn member<'d>(&self, state: &'d Json, key: &str) -> &'d Json {
-        let value = state.get(key).unwrap_or(&Json::Null);
+    fn value<'d>(&self, value: &'d Json, key: &str) -> &'d Json {
         if value.as_str() == Some("") && self.empty_is_null.iter().any(|name| name == key) {
             return &Json::Null;
         }
@@ -164,11 +163,15 @@ fn ignores(context: &mut Context<'_>, node: &Node) -> Vec<Ignore> {
     ignores
 }
 
-/// The members of either, those of `after` first.
-fn keys<'d>(before: &'d Json, after: &'d Json) -> impl Iterator<Item = &'d str> {
-    let kept = after.as_object().into_iter().flatten();
-    let gone = before.as_object().into_iter().flatten().filter(|(key, _)| after.get(key).is_none());
-    kept.chain(gone).map(|(key, _)| key)
+/// The members of either with their values, those of `after` first.
+fn members<'d>(before: &'d Json, after: &'d Json) -> impl Iterator<Item = (&'d str, &'d Json, &'d Json)> {
+    let [was, is] = [before, after].map(Json::as_object);
+    let there = |state: Option<&'d Map>, place, key: &str| state.and_then(|state| state.get_near(place, key));
+    let kept = is.into_iter().flatten().enumerate();
+    let kept = kept.map(move |(place, (key, to))| (key, there(was, place, key).unwrap_or(&Json::Null), to));
+    let gone = was.into_iter().flatten().enumerate();
+    let gone = gone.filter(move |(place, (key, _))| there(is, *place, key).is_none());
+    kept.chain(gone.map(|(_, (key, from))| (key, from, &Json::Null)))
 }
 
 struct Walk<'a> {
@@ -182,8 +185,7 @@ impl Walk<'_> {
         let nested = |value: &Json| value.is_object() && !self.diff.is_reference(value);
         let nests = (nested(from) || from.is_null()) && (nested(to) || to.is_null());
         if nests && !(from.is_null() && to.is_null()) {
-            for key in keys(from, to) {
-                let [from, to] = [from, to].map(|state| state.get(key).unwrap_or(&Json::Null));
+            for (key, from, to) in members(from, to) {
                 self.value(&format!("{field}.{key}"), from, to);
             }
         } else {
@@ -219,7 +221,9 @@ pub(super) fn same(a: &Json, b: &Json) -> bool {
         }
         (Json::Array(x), Json::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y)),
         (Json::Object(x), Json::Object(y)) => {
-            x.len() == y.len() && x.iter().all(|(key, x)| y.get(key).is_some_and(|y| same(x, y)))
+            let mut members = x.iter().enumerate();
+            x.len() == y.len()
+                && members.all(|(place, (key, x))| y.get_near(place, key).is_some_and(|y| same(x, y)))
         }
         _ => a == b,
     }
