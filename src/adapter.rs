@@ -211,15 +211,22 @@ impl Adapter {
         reading.body = Bytes::from(reading.document.to_string());
     }
 
-    /// By what a repetition of this request would be recognised, and for how long.
-    pub fn dedupe(&self, settings: &Settings, receipt: &Receipt, document: &Json) -> Option<Dedupe> {
+    /// By what a repetition of this request would be recognised, and for how long. `received` is the body
+    /// before redaction.
+    pub fn dedupe(
+        &self,
+        settings: &Settings,
+        request: &Request,
+        document: &Json,
+        received: &[u8],
+    ) -> Option<Dedupe> {
         if settings.templated {
-            let dedupe = Dedupe { key: repeat::by_body(receipt), window: settings.window };
-            return settings.own_window.then_some(dedupe);
+            let by_body = || Dedupe { key: repeat::by_body(received), window: settings.window };
+            return settings.own_window.then(by_body);
         }
-        let scope = self.scope(&settings.kinds, &receipt.request, document);
+        let scope = self.scope(&settings.kinds, request, document);
         self.dedupe.iter().find_map(|rule| {
-            let key = rule.key(&scope, receipt)?;
+            let key = rule.key(&scope, received)?;
             let own = rule.window.filter(|_| !settings.own_window);
             Some(Dedupe { key, window: own.unwrap_or(settings.window) })
         })

@@ -9,6 +9,7 @@ mod front;
 mod identify;
 mod intake;
 mod linger;
+mod pace;
 mod rate;
 mod verify;
 

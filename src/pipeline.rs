@@ -15,7 +15,6 @@ use std::sync::Arc;
 
 use crate::model::Map;
 use bytes::Bytes;
-use ring::digest::{SHA256, digest};
 
 use crate::adapter::Reading;
 use crate::json::JsonError;
@@ -56,13 +55,12 @@ pub fn receive(source: &Source, incoming: Incoming) -> Result<(Receipt, Json), J
         received_at,
         request,
         body: reading.body,
-        body_sha256: hex::encode(digest(&SHA256, &body)),
         dedupe: None,
         proof,
         notes: reading.notes,
         masked: reading.masked,
     };
-    receipt.dedupe = source.adapter.dedupe(&source.settings, &receipt, &reading.document);
+    receipt.dedupe = source.adapter.dedupe(&source.settings, &receipt.request, &reading.document, &body);
     Ok((receipt, reading.document))
 }
 

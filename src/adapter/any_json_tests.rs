@@ -100,7 +100,7 @@ proptest! {
             for settings in both {
                 let reading = adapter.read(settings, body.as_bytes()).unwrap();
                 let receipt = receipt(&reading, Vec::new());
-                let _ = adapter.dedupe(settings, &receipt, &reading.document);
+                let _ = adapter.dedupe(settings, &receipt.request, &reading.document, body.as_bytes());
                 let _ = adapter.normalise(settings, &receipt, reading.document);
             }
         }

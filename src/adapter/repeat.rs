@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 use super::expr::{Expr, Scope};
 use super::expr_file::Context;
 use super::guard::Guard;
-use crate::model::Receipt;
 use crate::units;
 use crate::yaml::{Node, Reader, Value};
 
@@ -83,12 +82,12 @@ pub(super) fn duration(context: &mut Context<'_>, node: &Node) -> Option<Duratio
 
 impl Rule {
     /// The key of a request, if this rule applies to it.
-    pub fn key<'d>(&'d self, scope: &Scope<'d>, receipt: &Receipt) -> Option<String> {
+    pub fn key<'d>(&'d self, scope: &Scope<'d>, received: &[u8]) -> Option<String> {
         if !self.when.holds(scope) {
             return None;
         }
         match &self.by {
-            By::Body => Some(by_body(receipt)),
+            By::Body => Some(by_body(received)),
             By::Value(name, expr) => {
                 let value = expr.text(scope).filter(|text| !text.is_empty())?;
                 let short = value.len() <= LONGEST_KEY;
@@ -100,6 +99,6 @@ impl Rule {
 }
 
 /// The key of a request that is recognised by its bytes.
-pub(super) fn by_body(receipt: &Receipt) -> String {
-    format!("body:{}", receipt.body_sha256)
+pub(super) fn by_body(received: &[u8]) -> String {
+    format!("body:{}", blake3::hash(received).to_hex())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::repeat::by_body;
 use super::{Adapter, Basics, Overrides, Reading, Settings, shipped, shipped_names};
 use crate::model::{Event, Failure, Json, Proof, Receipt, ReceiptId, Request, Timestamp, json};
 use crate::problem::Problems;
@@ -52,7 +53,6 @@ pub(super) fn receipt(reading: &Reading, headers: Vec<(String, String)>) -> Rece
         received_at: Timestamp::UNIX_EPOCH,
         request: Request { headers, ..Request::default() },
         body: Bytes::clone(&reading.body),
-        body_sha256: "abc".to_owned(),
         dedupe: None,
         proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
         notes: Vec::new(),
@@ -260,13 +260,13 @@ fn a_templated_body_is_a_text_or_json_and_not_deduplicated_without_a_window() {
     let mut settings = settings(&netbox, &["$.password"], true);
     let reading = netbox.read(&settings, "updated Zürich".as_bytes()).unwrap();
     assert_eq!(reading.document, json!("updated Zürich"));
-    assert_eq!(netbox.dedupe(&settings, &receipt(&reading, Vec::new()), &reading.document), None);
+    assert_eq!(netbox.dedupe(&settings, &Request::default(), &reading.document, b"updated"), None);
     let event = events(&netbox, &settings, br#"{"password": "x", "n": 1}"#).unwrap().remove(0);
     assert_eq!((event.r#type.as_str(), event.object), ("netbox.custom", None));
     assert_eq!(event.data, json!({"password": "***", "n": 1}));
     settings.own_window = true;
-    let found = netbox.dedupe(&settings, &receipt(&reading, Vec::new()), &reading.document).unwrap();
-    assert_eq!((found.key.as_str(), found.window), ("body:abc", settings.window));
+    let found = netbox.dedupe(&settings, &Request::default(), &reading.document, b"updated").unwrap();
+    assert_eq!((found.key, found.window), (by_body(b"updated"), settings.window));
 }
 
 #[test]
@@ -275,14 +275,16 @@ fn a_transform_payload_is_recognised_for_a_short_time_only() {
     let mut settings = settings(&infrahub, &[], false);
     let reading = infrahub.read(&settings, b"{}").unwrap();
     assert_eq!((&reading.body[..], &reading.document), (&b"{}"[..], &json!({})));
-    let receipt = receipt(&reading, Vec::new());
-    let found = infrahub.dedupe(&settings, &receipt, &reading.document).unwrap();
-    assert_eq!((found.key.as_str(), found.window), ("body:abc", Duration::from_secs(600)));
+    let dedupe = |settings: &Settings, event: &Json| {
+        infrahub.dedupe(settings, &Request::default(), event, b"{}").unwrap()
+    };
+    let found = dedupe(&settings, &reading.document);
+    assert_eq!((found.key, found.window), (by_body(b"{}"), Duration::from_secs(600)));
     let event = json!({"event": "infrahub.branch.merged", "id": "e1", "data": {}});
-    let found = infrahub.dedupe(&settings, &receipt, &event).unwrap();
+    let found = dedupe(&settings, &event);
     assert_eq!((found.key.as_str(), found.window), ("$.id:e1", Duration::from_secs(86_400)));
     settings.own_window = true;
-    assert_eq!(infrahub.dedupe(&settings, &receipt, &json!([])).unwrap().window, settings.window);
+    assert_eq!(dedupe(&settings, &json!([])).window, settings.window);
 }
 
 #[test]

@@ -37,7 +37,6 @@ pub(super) fn receipt(body: &[u8]) -> Receipt {
         received_at: Timestamp::UNIX_EPOCH,
         request: Request::default(),
         body: Bytes::copy_from_slice(body),
-        body_sha256: "abc".to_owned(),
         dedupe: None,
         proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
         notes: Vec::new(),

@@ -3,18 +3,16 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tower::{BoxError, Service};
 
+use super::pace::Pace;
 use super::verify::Verified;
 use super::{Shared, front};
 use crate::model::{Outcome, Receipt, ReceiptId};
@@ -30,38 +28,12 @@ pub struct Said(pub &'static str);
 /// hold up the others.
 const MIN_TURNS: usize = 8;
 
-/// What takes longer than this is too long for the threads that serve sockets.
-const LONG: Duration = Duration::from_millis(2);
-/// After something long, so many in a row have to be short.
-const SHORT_IN_A_ROW: u32 = 32;
-
 /// Reads, processes, stores and answers.
 #[derive(Debug, Clone)]
 pub struct Intake {
     shared: Shared,
     turns: Arc<Semaphore>,
     pace: Arc<Pace>,
-}
-
-/// How long receipts took to process of late. Handing one to another thread and back costs more
-/// than most of them do themselves.
-#[derive(Debug, Default)]
-struct Pace {
-    short_in_a_row: AtomicU32,
-}
-
-impl Pace {
-    fn is_quick(&self) -> bool {
-        self.short_in_a_row.load(Ordering::Relaxed) >= SHORT_IN_A_ROW
-    }
-
-    fn note(&self, took: Duration) {
-        if took >= LONG {
-            self.short_in_a_row.store(0, Ordering::Relaxed);
-        } else if !self.is_quick() {
-            self.short_in_a_row.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Intake {
@@ -101,12 +73,7 @@ impl Intake {
     async fn processed(&self, verified: Verified) -> Result<(Receipt, Outcome), Rejection> {
         let now = self.shared.clock.now();
         let (pace, is_small) = (self.pace.clone(), verified.is_small());
-        let work = move || {
-            let began = Instant::now();
-            let processed = process(verified, now);
-            pace.note(began.elapsed());
-            processed
-        };
+        let work = move || pace.timed(|| process(verified, now));
         if is_small && self.pace.is_quick() {
             return work();
         }

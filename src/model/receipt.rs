@@ -19,8 +19,6 @@ pub struct Receipt {
     pub request: Request,
     /// What is processed, sent and replayed: the verified bytes, redacted.
     pub body: Bytes,
-    /// Hex SHA-256 of the bytes as received, before redaction.
-    pub body_sha256: String,
     /// By what a second copy of this request would be recognised; `None`: never.
     pub dedupe: Option<Dedupe>,
     pub proof: Proof,

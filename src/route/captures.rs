@@ -40,7 +40,6 @@ impl Sender {
             received_at: Timestamp::UNIX_EPOCH,
             request: Request::default(),
             body: reading.body,
-            body_sha256: "abc".to_owned(),
             dedupe: None,
             proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
             notes: Vec::new(),

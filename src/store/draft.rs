@@ -34,7 +34,6 @@ pub(super) struct ReceiptDraft {
     pub(super) dedupe: Option<String>,
     pub(super) notes: String,
     pub(super) masked: String,
-    pub(super) body_sha256: String,
     pub(super) body: Bytes,
     /// The dedupe key and when it is forgotten.
     pub(super) key: Option<(String, i64)>,
@@ -191,7 +190,6 @@ impl ReceiptDraft {
             dedupe: receipt.dedupe.as_ref().map(json).transpose()?,
             notes: json(&receipt.notes)?,
             masked: json(&receipt.masked)?,
-            body_sha256: receipt.body_sha256.clone(),
             body: receipt.body.clone(),
             key,
         })

@@ -116,7 +116,6 @@ fn receipt(event: &Event) -> Receipt {
         received_at: now,
         request: Request::default(),
         body: Bytes::from(event.native.to_string()),
-        body_sha256: String::new(),
         dedupe: None,
         proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
         notes: Vec::new(),

@@ -73,14 +73,13 @@ struct ReceiptBlob<'a> {
     dedupe: Option<&'a str>,
     notes: &'a str,
     masked: &'a str,
-    body_sha256: &'a str,
 }
 
 /// Content and body of a receipt, as the first two blobs.
 pub(super) fn add_receipt(draft: &ReceiptDraft, blobs: &mut Blobs) -> Result<(), StoreError> {
-    let ReceiptDraft { request, proof, notes, masked, body_sha256, .. } = draft;
+    let ReceiptDraft { request, proof, notes, masked, .. } = draft;
     let dedupe = draft.dedupe.as_deref();
-    blobs.add_json(&ReceiptBlob { request, proof, dedupe, notes, masked, body_sha256 })?;
+    blobs.add_json(&ReceiptBlob { request, proof, dedupe, notes, masked })?;
     blobs.add(&draft.body);
     Ok(())
 }

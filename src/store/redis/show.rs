@@ -30,7 +30,6 @@ struct Content {
     dedupe: Option<String>,
     notes: String,
     masked: String,
-    body_sha256: String,
 }
 
 /// What a packed outcome holds.
@@ -187,7 +186,6 @@ fn receipt(id: ReceiptId, row: &Row, content: Value, body: Value) -> Result<Rece
         received_at: row.at("at")?,
         request: from_json(&content.request)?,
         body: unpack(&bytes(body)?)?.into(),
-        body_sha256: content.body_sha256,
         dedupe: content.dedupe.as_deref().map(from_json).transpose()?,
         proof: from_json(&content.proof)?,
         notes: from_json(&content.notes)?,

@@ -97,9 +97,9 @@ fn insert_content(
     outcome: &OutcomeDraft,
 ) -> Result<(), Fault> {
     desk.execute(
-        "INSERT INTO receipt_content (receipt, request, proof, dedupe, notes, masked, body_sha256, body,
-            revision, failure, events)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        "INSERT INTO receipt_content (receipt, request, proof, dedupe, notes, masked, body, revision, failure,
+            events, body_sha256)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, '')",
         params![
             seq,
             receipt.request,
@@ -107,7 +107,6 @@ fn insert_content(
             receipt.dedupe,
             receipt.notes,
             receipt.masked,
-            receipt.body_sha256,
             &receipt.body[..],
             outcome.revision,
             outcome.failure,

@@ -116,7 +116,6 @@ fn webhook(now: Timestamp, lane: Option<&str>, supersede: bool) -> (Receipt, Out
         received_at: now,
         request: Request::default(),
         body: b"{\"n\": 1.10}".as_slice().into(),
-        body_sha256: "00ff".into(),
         dedupe: Some(Dedupe { key: now.to_string(), window: Duration::from_secs(60) }),
         proof: Proof { scheme: "netbox".into(), variant: None, secret: None },
         notes: Vec::new(),

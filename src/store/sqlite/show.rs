@@ -22,7 +22,7 @@ pub(super) const OF_RECEIPT: &str = "SELECT seq FROM deliveries WHERE receipt = 
 pub(super) fn receipt(conn: &Connection, wanted: ReceiptId) -> Result<StoredReceipt, StoreError> {
     let mut select = conn
         .prepare_cached(
-            "SELECT r.*, c.request, c.proof, c.dedupe, c.notes, c.masked, c.body_sha256, c.body,
+            "SELECT r.*, c.request, c.proof, c.dedupe, c.notes, c.masked, c.body,
                 iif(o.receipt IS NULL, c.revision, o.revision) AS revision,
                 iif(o.receipt IS NULL, c.failure, o.failure) AS failure,
                 iif(o.receipt IS NULL, c.events, o.events) AS outcome
@@ -68,7 +68,6 @@ fn read_receipt(row: &Row<'_>) -> Result<Receipt, StoreError> {
         received_at: at(row, "received_at")?,
         request: json(row, "request")?,
         body: Bytes::from(get::<Vec<u8>>(row, "body")?),
-        body_sha256: get(row, "body_sha256")?,
         dedupe: maybe_json(row, "dedupe")?,
         proof: json(row, "proof")?,
         notes: json(row, "notes")?,

@@ -35,7 +35,6 @@ impl Webhook {
                 client: Some([127, 0, 0, 1].into()),
             },
             body: Bytes::from_static(b"{\"event\": \"updated\", \"n\": 1.10}"),
-            body_sha256: "00ff".into(),
             dedupe: None,
             proof: Proof { scheme: "netbox".into(), variant: Some("raw".into()), secret: Some(1) },
             notes: vec!["a note".into()],

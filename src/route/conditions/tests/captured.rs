@@ -33,7 +33,6 @@ fn captured(sender: &str) -> Vec<Event> {
             received_at: Timestamp::UNIX_EPOCH,
             request: Request::default(),
             body: Bytes::clone(&reading.body),
-            body_sha256: String::new(),
             dedupe: None,
             proof: Proof { scheme: "open".to_owned(), variant: None, secret: None },
             notes: Vec::new(),
