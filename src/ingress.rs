@@ -19,12 +19,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tower::ServiceBuilder;
 use tower::util::BoxCloneSyncService;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 
 pub use front::ready;
 
@@ -62,6 +62,17 @@ impl Draining {
     }
 }
 
+/// Names requests by UUIDs. They are no secret, so no random bytes of the system are spent on them.
+#[derive(Debug, Clone, Copy)]
+struct Names;
+
+impl MakeRequestId for Names {
+    fn make_request_id<B>(&mut self, _: &Request<B>) -> Option<RequestId> {
+        let id = uuid::Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
+        HeaderValue::from_str(&id.to_string()).ok().map(RequestId::new)
+    }
+}
+
 /// The service that answers every request.
 pub type Service = BoxCloneSyncService<Request<Incoming>, Response<Full<Bytes>>, Infallible>;
 
@@ -73,7 +84,7 @@ pub fn stack(shared: &Shared) -> Service {
         // Probes are answered even when everything below is busy; unlawful framing goes no further.
         .layer(front::layer(shared.clone()))
         // A name for this request in logs and answers; a proxy's own is kept.
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(SetRequestIdLayer::x_request_id(Names))
         .layer(PropagateRequestIdLayer::x_request_id())
         // From here on errors may be raised; this is where they, and panics, become answers.
         .layer(RescueLayer)

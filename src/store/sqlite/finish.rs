@@ -133,8 +133,10 @@ pub(super) fn ended(desk: &mut Desk, row: &Row, ending: &Ending<'_>) -> Result<(
         })?;
     }
     desk.totals.waiting(&row.destination, -1);
-    lane::promote(desk, &row.destination, row.lane.as_deref())?;
-    desk.ring(&row.destination);
+    // Nobody else became free by it.
+    if lane::promote(desk, &row.destination, row.lane.as_deref())? {
+        desk.ring(&row.destination);
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The order inside a lane, as one mark: `ready` is set on its head, unless an older place in the
 //! lane is held, and on nothing else. Deliveries without a lane are always ready.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::desk::{Desk, Fault};
 
@@ -11,10 +11,11 @@ pub(super) const IS_READY: &str = "(?2 IS NULL OR (
         AND lane IS NOT NULL AND state = 'pending' AND place <= ?3)
     AND NOT EXISTS (SELECT 1 FROM held WHERE destination = ?1 AND lane = ?2 AND place < ?3)))";
 
-const PROMOTE: &str = "UPDATE deliveries SET ready = 1 WHERE ready = 0 AND seq = (
-        SELECT seq FROM deliveries INDEXED BY deliveries_lane
-        WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
-        ORDER BY place, seq LIMIT 1)
+const OLDEST: &str = "SELECT seq FROM deliveries INDEXED BY deliveries_lane
+     WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
+     ORDER BY place, seq LIMIT 1";
+
+const PROMOTE: &str = "UPDATE deliveries SET ready = 1 WHERE ready = 0 AND seq = ?3
      AND NOT EXISTS (SELECT 1 FROM held
         WHERE held.destination = ?1 AND held.lane = ?2 AND held.place < deliveries.place)";
 
@@ -24,12 +25,15 @@ const DEMOTE: &str = "UPDATE deliveries SET ready = 0 WHERE ready = 1 AND seq IN
         WHERE destination = ?1 AND lane = ?2 AND lane IS NOT NULL AND state = 'pending'
         ORDER BY place, seq LIMIT 2)";
 
-/// Makes the oldest pending delivery of the lane its head, if nothing older is held.
-pub(super) fn promote(desk: &Desk, destination: &str, lane: Option<&str>) -> Result<(), Fault> {
-    if lane.is_some() {
-        desk.execute(PROMOTE, params![destination, lane])?;
+/// Makes the oldest pending delivery of the lane its head, if nothing older is held. `false`: there is none.
+pub(super) fn promote(desk: &Desk, destination: &str, lane: Option<&str>) -> Result<bool, Fault> {
+    let Some(lane) = lane else { return Ok(false) };
+    let oldest: Option<i64> =
+        desk.conn.prepare_cached(OLDEST)?.query_row([destination, lane], |row| row.get(0)).optional()?;
+    if let Some(oldest) = oldest {
+        desk.execute(PROMOTE, params![destination, lane, oldest])?;
     }
-    Ok(())
+    Ok(oldest.is_some())
 }
 
 /// Sorts a lane in which a delivery is pending again: those behind it wait. Which are behind is a
@@ -38,7 +42,7 @@ pub(super) fn rearrange(desk: &Desk, destination: &str, lane: Option<&str>) -> R
     if lane.is_some() {
         desk.execute(DEMOTE, params![destination, lane])?;
     }
-    promote(desk, destination, lane)
+    promote(desk, destination, lane).map(drop)
 }
 
 #[cfg(test)]
@@ -51,7 +55,7 @@ mod tests {
         let lane = "deliveries USING COVERING INDEX deliveries_lane (destination=? AND lane=?";
         let held = "held USING COVERING INDEX held_lane (destination=? AND lane=? AND place<?)";
         let ready = format!("SELECT {IS_READY}");
-        for (sql, index) in [(PROMOTE, lane), (PROMOTE, held), (DEMOTE, lane), (&ready, lane), (&ready, held)]
+        for (sql, index) in [(OLDEST, lane), (PROMOTE, held), (DEMOTE, lane), (&ready, lane), (&ready, held)]
         {
             let plan = plan(sql);
             assert!(plan.contains(index), "{plan}");

@@ -67,7 +67,6 @@ impl LeaseKey {
 
     fn end(&self, desk: &mut Desk) {
         desk.leases.end(&self.destination, self.slot.clone());
-        desk.ring(&self.destination);
     }
 }
 
@@ -145,6 +144,7 @@ fn again(desk: &mut Desk, row: &Row, draft: &SettleDraft, at: i64) -> Result<(),
                 params![row.seq, draft.status, draft.class, at],
             )?;
             record(desk, row, draft, written)?;
+            desk.ring(&row.destination);
         }
     }
     condition::failed(desk, &row.destination, draft.now)
@@ -194,5 +194,6 @@ fn record(desk: &Desk, row: &Row, draft: &SettleDraft, pending: usize) -> Result
 pub(super) fn release(desk: &mut Desk, key: &LeaseKey) -> Result<(), Fault> {
     key.check(desk)?;
     key.end(desk);
+    desk.ring(&key.destination);
     Ok(())
 }

@@ -196,10 +196,13 @@ pub async fn the_bell_rings_for_what_may_be_claimed<B: Backend>() {
     let leased = bench.claim_one("a", 0).await;
     bench.store.release(&leased).await.unwrap();
     rung().await;
+    // The lane's next one is free.
     bench.finish("a", End::Delivered, 0).await;
     rung().await;
-    bench.finish("a", End::Dead, 0).await;
+    let retry = bench.claim_one("a", 0).await;
+    bench.settle(&retry, End::Again(5), 0).await.unwrap();
     rung().await;
+    bench.finish("a", End::Dead, 5).await;
     bench.store.retry(id, at(5)).await.unwrap();
     rung().await;
     let silent = tokio::time::timeout(Duration::from_millis(1), other.notified()).await;
