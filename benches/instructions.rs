@@ -1,4 +1,4 @@
-//! A guard: how many instructions each piece of the walk takes, counted exactly.
+//! A guard: how many instructions and allocations each piece of the walk takes, counted exactly.
 //!
 //! `cargo bench --profile dev --bench instructions` runs every piece under valgrind's callgrind and
 //! compares with `instructions.txt`; more than 10 % upwards fails. `BLESS=1` writes the counts instead.
@@ -33,6 +33,7 @@ mod instructions {
 
 use std::process::ExitCode;
 
+use instructions::callgrind::Cost;
 use instructions::ledger::{Ledger, Verdict};
 use instructions::origin::Origin;
 use instructions::{callgrind, ledger};
@@ -60,15 +61,17 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let origin = Origin::here();
-    let counts: Vec<(&str, u64)> = GUARDED.iter().map(|name| (*name, callgrind::count(name))).collect();
+    let counts: Vec<(&str, Cost)> = GUARDED.iter().map(|name| (*name, callgrind::count(name))).collect();
     if std::env::var_os("BLESS").is_some() {
         Ledger::write(&origin, &counts);
         return ExitCode::SUCCESS;
     }
     let blessed = Ledger::read();
     let tolerance = blessed.tolerance(&origin);
-    println!("\n| piece | instructions | blessed | |\n| --- | ---: | ---: | --- |");
+    println!(
+        "\n| piece | instructions | than blessed | allocations | blessed | |\n| --- | ---: | ---: | ---: | ---: | --- |"
+    );
     let verdicts: Vec<Verdict> =
-        counts.iter().map(|(name, count)| blessed.judge(name, *count, tolerance)).collect();
+        counts.iter().map(|(name, cost)| blessed.judge(name, *cost, tolerance)).collect();
     ledger::conclude(&verdicts)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::callgrind::Cost;
 use super::origin::Origin;
 
 const TOLERANCE: f64 = 0.10;
@@ -14,7 +15,7 @@ const RUN: &str = "cargo bench --profile dev --bench instructions";
 
 pub struct Ledger {
     origin: Origin,
-    counts: HashMap<String, u64>,
+    counts: HashMap<String, Cost>,
 }
 
 pub enum Verdict {
@@ -34,14 +35,15 @@ impl Ledger {
             .unwrap_or_else(|error| panic!("benches/instructions.txt: {error}; write it with BLESS=1 {RUN}"));
         let origin = text.lines().find_map(|line| Origin::parse(line.strip_prefix("# ")?));
         let lines = text.lines().filter_map(|line| line.split_once(" = "));
-        let counts = lines.map(|(name, count)| (name.to_owned(), count.parse().unwrap())).collect();
+        let counts = lines.map(|(name, cost)| (name.to_owned(), cost_of(cost))).collect();
         Self { origin: origin.expect("its head does not tell the compiler"), counts }
     }
 
-    pub fn write(origin: &Origin, counts: &[(&str, u64)]) {
-        let mut text = format!("# Instructions of one step, written by BLESS=1 {RUN}\n# {origin}\n");
-        for (name, count) in counts {
-            writeln!(text, "{name} = {count}").unwrap();
+    pub fn write(origin: &Origin, counts: &[(&str, Cost)]) {
+        let mut text =
+            format!("# Instructions and allocations of one step, written by BLESS=1 {RUN}\n# {origin}\n");
+        for (name, Cost { instructions, allocations }) in counts {
+            writeln!(text, "{name} = {instructions}, {allocations}").unwrap();
         }
         std::fs::write(Self::file(), &text).unwrap();
         println!("{text}");
@@ -59,27 +61,40 @@ impl Ledger {
     }
 
     /// Prints the piece's line.
-    pub fn judge(&self, name: &str, count: u64, tolerance: f64) -> Verdict {
+    pub fn judge(&self, name: &str, cost: Cost, tolerance: f64) -> Verdict {
+        let Cost { instructions, allocations } = cost;
         let Some(&blessed) = self.counts.get(name) else {
-            println!("| {name} | {count} | – | not blessed yet |");
+            println!("| {name} | {instructions} | – | {allocations} | – | not blessed yet |");
             return Verdict::Unknown;
         };
-        let change = count as f64 / blessed as f64 - 1.0;
-        let (verdict, word) = match change {
-            more if more > tolerance => (Verdict::More, " **too many**"),
-            less if less < -tolerance => (Verdict::Fewer, " better"),
+        let grew = |now: u64, then: u64| now as f64 / then.max(1) as f64 - 1.0;
+        let change = grew(instructions, blessed.instructions);
+        let most = change.max(grew(allocations, blessed.allocations));
+        let (verdict, word) = match (most, change) {
+            (more, _) if more > tolerance => (Verdict::More, " **too many**"),
+            (_, less) if less < -tolerance => (Verdict::Fewer, " better"),
             _ => (Verdict::Same, ""),
         };
-        println!("| {name} | {count} | {blessed} | {:+.1} %{word} |", change * 100.0);
+        println!(
+            "| {name} | {instructions} | {:+.1} % | {allocations} | {} |{word} |",
+            change * 100.0,
+            blessed.allocations
+        );
         verdict
     }
+}
+
+/// A line's right side: `instructions, allocations`.
+fn cost_of(text: &str) -> Cost {
+    let (instructions, allocations) = text.split_once(", ").expect("two counts in a line");
+    Cost { instructions: instructions.parse().unwrap(), allocations: allocations.parse().unwrap() }
 }
 
 pub fn conclude(verdicts: &[Verdict]) -> ExitCode {
     let any = |wanted: fn(&Verdict) -> bool| verdicts.iter().any(wanted);
     if any(|verdict| matches!(verdict, Verdict::More | Verdict::Unknown)) {
         eprintln!(
-            "\nA piece takes more instructions than were blessed, or was never blessed.\n\
+            "\nA piece takes more instructions or allocations than were blessed, or was never blessed.\n\
              help: find what it does more than before (`cargo bench --bench micro -- PIECE` tells the time); \
              where it has to be, write the new counts with `BLESS=1 {RUN}` and commit them with the reason"
         );
