@@ -141,13 +141,11 @@ impl Writer {
         if writes {
             self.tell(failure.as_ref());
         }
-        // First those who have a way before them: to the receiver, and back here to settle.
-        self.bells.ring(std::mem::take(&mut self.desk.rung));
+        // Senders first: workers are rung for when they have their answer.
         for job in batch.drain(..) {
             job.answer(failure.as_ref(), &mut self.desk);
         }
         self.desk.keep();
-        // An answer that nobody took may have given something back.
         self.bells.ring(std::mem::take(&mut self.desk.rung));
     }
 
