@@ -39,6 +39,7 @@ mod settle;
 mod show;
 mod supersede;
 mod tally;
+mod thread;
 mod wording;
 mod writer;
 

@@ -5,9 +5,10 @@
 use std::os::raw::c_int;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
 
 use rusqlite::Connection;
+
+use super::thread::Thread;
 
 /// Every so many pages the log is copied. Seldom and much would keep the flush of a commit waiting for longer.
 const OFTEN: c_int = 1_000;
@@ -17,7 +18,7 @@ const AT_LATEST: c_int = 8 * OFTEN;
 
 /// The thread; it ends when the writer's connection is closed.
 #[derive(Debug)]
-pub(super) struct Checkpointer(Mutex<Option<JoinHandle<()>>>);
+pub(super) struct Checkpointer(Thread);
 
 impl Checkpointer {
     /// `beside` is a connection of the thread's own.
@@ -25,7 +26,7 @@ impl Checkpointer {
         let (wake, woken) = sync_channel::<()>(1);
         let turn = Arc::new(Mutex::new(()));
         let its_turn = Arc::clone(&turn);
-        let thread = Builder::new().name("store-checkpoint".to_owned()).spawn(move || {
+        let thread = Thread::spawn("store-checkpoint", move || {
             while woken.recv().is_ok() {
                 let _turn = its_turn.lock().unwrap_or_else(PoisonError::into_inner);
                 // PASSIVE: waits for nobody, and nobody waits for it.
@@ -36,15 +37,12 @@ impl Checkpointer {
             }
         })?;
         watch(writer, wake, turn).map_err(std::io::Error::other)?;
-        Ok(Self(Mutex::new(Some(thread))))
+        Ok(Self(thread))
     }
 
     /// Waits for the thread's end. Blocks.
     pub(super) fn join(&self) {
-        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("a thread of the state store panicked");
-        }
+        self.0.join();
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::thread::Thread;
 use crate::store::StoreError;
 
 /// When a job is to be done.
@@ -34,7 +34,7 @@ impl Patience {
 /// The callers' end: the queue and the thread that serves it until everybody hung up.
 pub(super) struct Line<J> {
     queue: Arc<Queue<J>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Thread,
     /// How long a caller waits for a place in a full queue.
     wait: Duration,
 }
@@ -77,8 +77,8 @@ impl<J: Send + 'static> Line<J> {
     ) -> std::io::Result<Self> {
         let queue = Arc::new(Queue::new(places.max(1)));
         let jobs = Jobs(Arc::clone(&queue));
-        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || serve(jobs))?;
-        Ok(Self { queue, thread: Mutex::new(Some(thread)), wait })
+        let thread = Thread::spawn(name, move || serve(jobs))?;
+        Ok(Self { queue, thread, wait })
     }
 
     /// Queues one job, waiting a bounded time for a place.
@@ -102,10 +102,7 @@ impl<J: Send + 'static> Line<J> {
 
     /// Waits for the thread's end. Blocks.
     pub(super) fn join(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("a thread of the state store panicked");
-        }
+        self.thread.join();
     }
 }
 
