@@ -90,6 +90,7 @@ fn insert_receipt(desk: &mut Desk, receipt: &ReceiptDraft, outcome: &OutcomeDraf
 }
 
 /// What is big about a receipt and its first outcome, in one row: nothing of it changes.
+/// `body_sha256` is a column of before: files that have it must have something in it.
 fn insert_content(
     desk: &Desk,
     seq: i64,
