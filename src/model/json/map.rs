@@ -147,10 +147,9 @@ impl Map {
 impl PartialEq for Map {
     fn eq(&self, other: &Self) -> bool {
         let mut members = self.members.iter().enumerate();
-        let mut same = |(place, (key, value)): (usize, &(Text, Json))| {
-            other.get_near(place, key).is_some_and(|there| there == value)
-        };
-        self.len() == other.len() && members.all(&mut same)
+        self.len() == other.len()
+            && members
+                .all(|(place, (key, value))| other.get_near(place, key).is_some_and(|there| there == value))
     }
 }
 

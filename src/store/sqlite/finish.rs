@@ -133,7 +133,7 @@ pub(super) fn ended(desk: &mut Desk, row: &Row, ending: &Ending<'_>) -> Result<(
         })?;
     }
     desk.totals.waiting(&row.destination, -1);
-    // Nobody else became free by it.
+    // Where nothing waits behind it, nobody became free.
     if lane::promote(desk, &row.destination, row.lane.as_deref())? {
         desk.ring(&row.destination);
     }

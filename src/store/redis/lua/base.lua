@@ -77,6 +77,16 @@ local function first_score(name)
     return tonumber(redis.call('ZRANGE', name, '0', '0', 'WITHSCORES')[2])
 end
 
+-- Forgets fields of a hash whose scores in a sorted set go up to this, A.limit of them at most; how many.
+local function forget_upto(scores, fields, upto)
+    local over = redis.call('ZRANGEBYSCORE', key(scores), '-inf', upto, 'LIMIT', 0, A.limit)
+    if #over > 0 then
+        redis.call('ZREM', key(scores), unpack(over))
+        redis.call('HDEL', key(fields), unpack(over))
+    end
+    return #over
+end
+
 -- The earlier of two instants that may be missing.
 local function earlier(a, b)
     if a and b then return math.min(a, b) end

@@ -74,10 +74,5 @@ end
 -- before A.oldest (absent: on all). How many.
 function ops.forget_newest()
     local upto = A.oldest and '(' .. int(A.oldest) or '+inf'
-    local over = redis.call('ZRANGEBYSCORE', key('newest_by'), '-inf', upto, 'LIMIT', 0, A.limit)
-    if #over > 0 then
-        redis.call('ZREM', key('newest_by'), unpack(over))
-        redis.call('HDEL', key('newest'), unpack(over))
-    end
-    return #over
+    return forget_upto('newest_by', 'newest', upto)
 end

@@ -31,10 +31,5 @@ end
 -- Forgets those that no receipt refers to; how many.
 function ops.forget_words()
     local upto = int((first_score(key('receipts')) or A.now) - A.used_for)
-    local over = redis.call('ZRANGEBYSCORE', key('words_used'), '-inf', '(' .. upto, 'LIMIT', 0, A.limit)
-    if #over > 0 then
-        redis.call('ZREM', key('words_used'), unpack(over))
-        redis.call('HDEL', key('words'), unpack(over))
-    end
-    return #over
+    return forget_upto('words_used', 'words', '(' .. upto)
 end
