@@ -3,6 +3,7 @@
 //! [`Store`] is the contract; `store_suite!` (in `tests/`) holds every backend to it. Instants are
 //! kept to the microsecond.
 
+mod bell;
 mod bells;
 mod condition;
 pub mod copy;
@@ -27,6 +28,7 @@ use crate::model::{
 };
 
 pub use crate::model::OWN_SOURCE;
+pub use bell::{Bell, Brought, Order};
 pub use condition::{Condition, Notice, Paused, Told};
 pub use moved::Past;
 pub use waiting::{Deferred, Due, LeasedBatch, LeasedReceipt, Ripe, Waiting};
@@ -309,7 +311,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Rung (`notify_one`, so a ring while nobody waits is kept) after every write of this process
     /// that may have made a delivery of the destination claimable or changed when one is due. One
     /// worker waits on each bell; it claims once after it got the bell, as earlier writes rang none.
-    fn bell(&self, destination: &str) -> Arc<Notify>;
+    /// A store may carry out an [`Order`] that lies there before it rings; none has to.
+    fn bell(&self, destination: &str) -> Arc<Bell>;
 
     /// The same for work that no destination has. What becomes due later than was said rings none.
     fn errands(&self, errand: Errand) -> Arc<Notify>;

@@ -21,7 +21,7 @@ use super::settle::{Case, Context, UnderWay};
 use super::{Plan, Stack, stack};
 use crate::clock::after;
 use crate::model::Timestamp;
-use crate::store::Claim;
+use crate::store::{Bell, Brought, Claim, Claimed, Order};
 
 /// How much longer than an attempt a lease runs: for settling, and for settling again.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -30,6 +30,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(10);
 /// Should a store name a due time that is past and give nothing all the same.
 const BREATH: Duration = Duration::from_millis(200);
+/// Where one is due after the other, as with thousands of retries, those of so long are claimed together.
+const GRAIN: Duration = Duration::from_millis(25);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 const LARGEST_CLAIM: usize = 64;
 
@@ -46,6 +48,7 @@ enum Wake {
 /// Everything one worker holds.
 pub(super) struct Worker {
     context: Context,
+    bell: Arc<Bell>,
     plan: Arc<Plan>,
     plans: watch::Receiver<Arc<Plan>>,
     health: Health,
@@ -74,18 +77,37 @@ impl Worker {
         let health = Health::new(&plan.destination, &context.clock, &context.metrics);
         let stack = stack(&plan, &health, &context.clock);
         context.standings.put(&plan.destination.name, &health);
+        let bell = context.store.bell(&plan.destination.name);
         let (attempts, cases) = (JoinSet::new(), HashMap::new());
         let (again, held_back, troubles) = (None, false, 0);
-        Self { context, plan, plans, health, stack, stop, cut, attempts, cases, again, held_back, troubles }
+        Self {
+            context,
+            bell,
+            plan,
+            plans,
+            health,
+            stack,
+            stop,
+            cut,
+            attempts,
+            cases,
+            again,
+            held_back,
+            troubles,
+        }
     }
 
     /// Works until stopped, then waits for the attempts under way.
     pub async fn run(mut self) {
         let mut wake = Wake::Now;
         while self.rest(wake).await {
-            wake = match self.turns().await {
-                Some(turns) => self.claim(turns).await,
-                None => Wake::Now,
+            // What was brought is under lease already.
+            wake = match self.bell.take_back() {
+                Some(brought) => self.take(brought).await,
+                None => match self.turns().await {
+                    Some(turns) => self.claim(turns).await,
+                    None => Wake::Now,
+                },
             };
         }
         self.finish().await;
@@ -93,8 +115,10 @@ impl Worker {
 
     /// Waits for a reason to claim; `false`: stop.
     async fn rest(&mut self, wake: Wake) -> bool {
-        let bell = self.context.store.bell(&self.plan.destination.name);
-        let clock = self.context.clock.clone();
+        if let (Wake::At(_), Some(order)) = (wake, self.order()) {
+            self.bell.order(order);
+        }
+        let (bell, clock) = (self.bell.clone(), self.context.clock.clone());
         loop {
             let again = self.again;
             let pause = async {
@@ -146,34 +170,70 @@ impl Worker {
             }
         }
         let mut turns = vec![turn];
-        while turns.len() < LARGEST_CLAIM && self.attempts.len() + turns.len() < most {
-            let mut more = self.stack.clone();
-            let ready = poll_fn(|cx| Poll::Ready(more.poll_ready(cx))).await;
-            if !matches!(ready, Poll::Ready(Ok(()))) {
-                break;
-            }
-            turns.push(more);
+        while turns.len() < LARGEST_CLAIM
+            && self.attempts.len() + turns.len() < most
+            && let Some(turn) = at_once(self.stack.clone()).await
+        {
+            turns.push(turn);
         }
         Some(turns)
     }
 
-    async fn claim(&mut self, turns: Vec<Stack>) -> Wake {
-        let destination = self.plan.destination.clone();
-        let (now, limit) = (self.context.clock.now(), turns.len());
+    /// What may come with the next ring: as much as there are likely to be turns for. It holds none of
+    /// them meanwhile, as other destinations may need them.
+    fn order(&self) -> Option<Order> {
+        let places = self.plan.destination.in_flight.saturating_sub(self.attempts.len());
+        let limit = places.min(LARGEST_CLAIM);
+        (limit > 0).then(|| self.claim_of(limit))
+    }
+
+    fn claim_of(&self, limit: usize) -> Order {
+        let destination = &self.plan.destination;
         let lease = destination.timeout + destination.connect_timeout + MARGIN;
-        let retries = self.retries().min(limit);
-        let claim = Claim { destination: destination.name.clone(), limit, retries, now, lease };
+        Order { limit, retries: self.retries().min(limit), lease }
+    }
+
+    /// Begins what was brought, and gives back what there is no turn for.
+    async fn take(&mut self, brought: Brought) -> Wake {
+        let Brought { order, now, mut claimed } = brought;
+        let mut turns = Vec::with_capacity(claimed.leased.len());
+        while turns.len() < claimed.leased.len()
+            && let Some(turn) = at_once(self.stack.clone()).await
+        {
+            turns.push(turn);
+        }
+        let surplus = claimed.leased.split_off(turns.len());
+        let wake = self.start(order, now, claimed, turns);
+        for leased in &surplus {
+            self.context.give_back(leased).await;
+        }
+        if surplus.is_empty() { wake } else { Wake::Now }
+    }
+
+    async fn claim(&mut self, turns: Vec<Stack>) -> Wake {
+        let destination = self.plan.destination.name.clone();
+        let now = self.context.clock.now();
+        let order = self.claim_of(turns.len());
+        let Order { limit, retries, lease } = order;
+        let claim = Claim { destination: destination.clone(), limit, retries, now, lease };
         self.again = None;
         let claimed = match self.context.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(cause) => {
                 let pause = back_off(self.troubles);
                 self.troubles = self.troubles.saturating_add(1);
-                warn!(destination = destination.name, ?pause, "could not claim deliveries: {cause}");
+                warn!(destination, ?pause, "could not claim deliveries: {cause}");
                 return Wake::BackOff(after(now, pause));
             }
         };
         self.troubles = 0;
+        self.start(order, now, claimed, turns)
+    }
+
+    /// Begins an attempt at everything that was claimed; when to claim next.
+    fn start(&mut self, order: Order, now: Timestamp, claimed: Claimed, turns: Vec<Stack>) -> Wake {
+        let Order { limit, retries, lease } = order;
+        let destination = self.plan.destination.clone();
         let full = claimed.leased.len() >= limit;
         let retried = claimed.leased.iter().filter(|leased| leased.tries > 0).count();
         self.held_back = !full && retries < limit && retried >= retries;
@@ -201,7 +261,7 @@ impl Worker {
     fn next_look(&self, now: Timestamp, due: Option<Timestamp>) -> Timestamp {
         let look = after(now, LOOK);
         match due {
-            Some(due) if due > now => due.min(look),
+            Some(due) if due > now => due.max(after(now, GRAIN)).min(look),
             // What is due waits for a retry to end.
             Some(_) if self.held_back => look,
             Some(_) => after(now, BREATH),
@@ -251,6 +311,9 @@ impl Worker {
 
     /// Lets attempts end until cut off, then gives their leases back.
     async fn finish(mut self) {
+        for leased in self.bell.take_back().into_iter().flat_map(|brought| brought.claimed.leased) {
+            self.context.give_back(&leased).await;
+        }
         loop {
             tokio::select! {
                 biased;
@@ -272,6 +335,12 @@ impl Worker {
             self.context.give_back(&leased).await;
         }
     }
+}
+
+/// A turn, if there is one now.
+async fn at_once(mut turn: Stack) -> Option<Stack> {
+    let ready = poll_fn(|cx| Poll::Ready(turn.poll_ready(cx))).await;
+    matches!(ready, Poll::Ready(Ok(()))).then_some(turn)
 }
 
 async fn attempt(context: Context, case: Case, mut turn: Stack) -> Option<Timestamp> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::store::Errand;
+use crate::store::{Bell, Errand, Order};
 
 /// The bells that somebody asked for.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(super) struct Bells(Mutex<Hung>);
 
 #[derive(Debug, Default)]
 struct Hung {
-    destinations: HashMap<String, Arc<Notify>>,
+    destinations: HashMap<String, Arc<Bell>>,
     errands: HashMap<Errand, Arc<Notify>>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Rung {
 
 impl Bells {
     /// The bell of a destination; the same one each time.
-    pub(super) fn of(&self, destination: &str) -> Arc<Notify> {
+    pub(super) fn of(&self, destination: &str) -> Arc<Bell> {
         let mut hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(hung.destinations.entry(destination.to_owned()).or_default())
     }
@@ -40,15 +40,25 @@ impl Bells {
     /// Rings those that somebody has.
     pub(super) fn ring(&self, rung: Rung) {
         let hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let destinations = rung.destinations.iter().filter_map(|name| hung.destinations.get(name));
-        let errands = rung.errands.iter().filter_map(|errand| hung.errands.get(errand));
-        destinations.chain(errands).for_each(|bell| bell.notify_one());
+        rung.destinations.iter().filter_map(|name| hung.destinations.get(name)).for_each(|bell| bell.ring());
+        rung.errands.iter().filter_map(|errand| hung.errands.get(errand)).for_each(|bell| bell.notify_one());
     }
 
     /// Rings them all: anything may have happened.
     pub(super) fn ring_all(&self) {
         let hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hung.destinations.values().chain(hung.errands.values()).for_each(|bell| bell.notify_one());
+        hung.destinations.values().for_each(|bell| bell.ring());
+        hung.errands.values().for_each(|bell| bell.notify_one());
+    }
+
+    /// Those among them where an order lies, with their destinations. Whoever asks carries the orders out.
+    pub(super) fn orders(&self, rung: &Rung) -> Vec<(String, Arc<Bell>, Order)> {
+        let hung = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let ordered = |name: &String| {
+            let bell = hung.destinations.get(name)?;
+            Some((name.clone(), Arc::clone(bell), bell.begin()?))
+        };
+        rung.destinations.iter().filter_map(ordered).collect()
     }
 }
 

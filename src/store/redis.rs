@@ -41,7 +41,7 @@ use self::part::Parts;
 use self::wording::Reason;
 use super::draft::{Beside, OutcomeDraft, ReceiptDraft, micros};
 use super::{
-    Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
+    Accepted, Bell, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
     Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Past, Paused, ReceiptFilter,
     ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
@@ -245,7 +245,7 @@ impl Store for Redis {
         Ok(Accepted::New)
     }
 
-    fn bell(&self, destination: &str) -> Arc<Notify> {
+    fn bell(&self, destination: &str) -> Arc<Bell> {
         self.desk.bells.of(destination)
     }
 

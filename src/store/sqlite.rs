@@ -66,7 +66,7 @@ use self::writer::{Job, Work, Writer};
 use super::bells::Bells;
 use super::draft::{Beside, OutcomeDraft, ReceiptDraft, micros};
 use super::{
-    Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
+    Accepted, Bell, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
     Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Past, ReceiptFilter,
     ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
 };
@@ -151,7 +151,7 @@ impl Sqlite {
         let checkpointer = Checkpointer::spawn(&mut opened.writer, opened.beside).map_err(no_threads)?;
         let desk =
             Desk::new(opened.writer).map_err(|cause| OpenError::Sqlite { file: file.to_owned(), cause })?;
-        let writer = Writer::new(desk, Arc::clone(&bells));
+        let writer = Writer::new(desk, Arc::clone(&bells), Arc::clone(&clock));
         let threads = Threads {
             writer: Line::spawn("store-writer", queue, queue_wait, move |jobs| writer.serve(jobs))
                 .map_err(no_threads)?,
@@ -232,7 +232,7 @@ impl Store for Sqlite {
         self.write(move |desk| accept::accept(desk, &receipt, &outcome, &deliveries)).await
     }
 
-    fn bell(&self, destination: &str) -> Arc<Notify> {
+    fn bell(&self, destination: &str) -> Arc<Bell> {
         self.bells.of(destination)
     }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use crossconnect::clock::ManualClock;
 use crossconnect::model::DeliveryId;
 use crossconnect::store::sqlite::{OpenError, Settings, Sqlite};
-use crossconnect::store::{Accepted, Claim, DeliveryFilter, Keep, PageRequest, Store, StoreError};
+use crossconnect::store::{
+    Accepted, Bell, Claim, DeliveryFilter, Keep, Order, PageRequest, Store, StoreError,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -83,6 +85,47 @@ async fn a_locked_file_is_unavailable_until_it_is_free() {
     accept(&*store).await.unwrap();
     let ledger = store.ledger().await.unwrap();
     assert_eq!((ledger.accepted, ledger.delivered, ledger.pending), (2, 1, 1));
+}
+
+/// The bell of `a` with an order, and what rings it.
+async fn ordered(store: &dyn Store) -> Arc<Bell> {
+    let bell = store.bell("a");
+    bell.order(Order { limit: 2, retries: 0, lease: LEASE });
+    accept(store).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), bell.notified()).await.unwrap();
+    bell
+}
+
+#[tokio::test]
+async fn what_is_accepted_comes_with_the_ring_where_it_was_ordered() {
+    let file = File::fresh().await;
+    let store = open_with(&file.path(), Settings::default());
+    let bell = ordered(&*store).await;
+    let claim = Claim { destination: "a".into(), limit: 9, retries: 9, now: at(0), lease: LEASE };
+    assert!(store.claim(claim.clone()).await.unwrap().leased.is_empty(), "it is under lease");
+    let mut brought = bell.take_back().unwrap().claimed;
+    let leased = brought.leased.remove(0);
+    assert!(brought.leased.is_empty());
+    accept(&*store).await.unwrap();
+    assert!(bell.take_back().is_none(), "one order is one claim");
+    let (attempt, settlement) = End::Delivered.of(&leased, 0);
+    store.settle(&leased, attempt, settlement, at(0)).await.unwrap();
+    assert_eq!(store.claim(claim).await.unwrap().leased.len(), 1);
+}
+
+#[tokio::test]
+async fn a_write_that_failed_brings_nothing() {
+    let file = File::fresh().await;
+    let store = open_with(&file.path(), Settings { max_bytes: Some(1 << 20), ..Settings::default() });
+    let bell = store.bell("a");
+    bell.order(Order { limit: 2, retries: 0, lease: LEASE });
+    let mut too_big = Webhook::at(0).event().to("r", "a", None);
+    too_big.receipt.body = vec![b'x'; 2 << 20].into();
+    unavailable(store.accept(&too_big.receipt, &too_big.outcome).await);
+    assert!(bell.is_ordered());
+    accept(&*store).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), bell.notified()).await.unwrap();
+    assert_eq!(bell.take_back().unwrap().claimed.leased.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,8 @@
 //! A store in memory: just enough of the contract for the way out.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,9 +12,10 @@ use tokio::sync::Notify;
 use crate::clock::ManualClock;
 use crate::model::{Attempt, Delivery, DeliveryId, Final, Outcome, Receipt, ReceiptId, Sealed, Timestamp};
 use crate::store::{
-    Accepted, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due, Errand, Keep,
-    Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Page, PageRequest, Paused, ReceiptFilter,
-    ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt, Waiting,
+    Accepted, Bell, Brought, Claim, Claimed, Condition, Deferred, DeliveryFilter, DeliverySummary, Due,
+    Errand, Keep, Leased, LeasedBatch, LeasedReceipt, Ledger, Notice, Order, Page, PageRequest, Paused,
+    ReceiptFilter, ReceiptSummary, Ripe, Settlement, Store, StoreError, StoredDelivery, StoredReceipt,
+    Waiting,
 };
 
 /// One delivery and what became of it.
@@ -35,8 +38,10 @@ impl Row {
 #[derive(Debug, Default)]
 pub struct Double {
     rows: Mutex<Vec<Row>>,
-    bells: Mutex<HashMap<String, Arc<Notify>>>,
+    bells: Mutex<HashMap<String, Arc<Bell>>>,
     changed: Notify,
+    /// Claims that were ordered are made when the bell rings.
+    pub brings: AtomicBool,
     /// So many calls from now on are `Unavailable`.
     pub broken: Mutex<u32>,
     /// The process stands still for so long when the next claim has been made.
@@ -59,7 +64,15 @@ impl Double {
             let (due, destination) = (delivery.created_at, delivery.destination.clone());
             let (attempts, end, lease, released) = (Vec::new(), None, None, 0);
             self.rows().push(Row { due, delivery, attempts, end, lease, released });
-            self.bell(&destination).notify_one();
+            let bell = self.bell(&destination);
+            if self.brings.load(Relaxed)
+                && let Some(order) = bell.begin()
+            {
+                let Order { limit, retries, lease } = order;
+                let claimed = self.lease(&Claim { destination, limit, retries, now: due, lease });
+                bell.bring(Brought { order, now: due, claimed }).unwrap();
+            }
+            bell.ring();
         }
     }
 
@@ -93,40 +106,11 @@ impl Double {
         change(known.iter_mut().find(|known| known.destination == destination).unwrap())
     }
 
-    fn fail(&self) -> Result<(), StoreError> {
-        count_down(&self.broken)
-    }
-
-    fn write(&self, lease: &Leased, change: impl FnOnce(&mut Row)) -> Result<(), StoreError> {
-        self.fail()?;
-        let mut rows = self.rows();
-        let row = rows.iter_mut().find(|row| row.delivery.id == lease.delivery.id).unwrap();
-        if row.lease.map(|(token, _)| token) != Some(lease.token) {
-            return Err(StoreError::LeaseLost(lease.delivery.id.to_string()));
-        }
-        row.lease = None;
-        change(row);
-        drop(rows);
-        self.bell(&lease.delivery.destination).notify_one();
-        self.changed.notify_waiters();
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Store for Double {
-    fn bell(&self, destination: &str) -> Arc<Notify> {
-        self.bells.lock().unwrap().entry(destination.to_owned()).or_default().clone()
-    }
-
-    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
-        self.claims.lock().unwrap().push(claim.clone());
-        self.changed.notify_waiters();
-        self.fail()?;
+    fn lease(&self, claim: &Claim) -> Claimed {
         let condition = self.condition(&claim.destination);
         let mut claimed = Claimed { failing_since: condition.failing_since, ..Claimed::default() };
         if condition.paused.is_some() {
-            return Ok(claimed);
+            return claimed;
         }
         let (mut lanes, mut fresh, mut retries) = (Vec::new(), Vec::new(), Vec::new());
         let mut rows = self.rows();
@@ -148,7 +132,7 @@ impl Store for Double {
                 fresh.push(place);
             }
         }
-        let (fresh, retries, left) = shared_out(&claim, &fresh, &retries);
+        let (fresh, retries, left) = shared_out(claim, &fresh, &retries);
         if left {
             claimed.next_due = Some(claim.now);
         }
@@ -163,7 +147,40 @@ impl Store for Double {
         {
             clock.advance(nap);
         }
-        Ok(claimed)
+        claimed
+    }
+
+    fn fail(&self) -> Result<(), StoreError> {
+        count_down(&self.broken)
+    }
+
+    fn write(&self, lease: &Leased, change: impl FnOnce(&mut Row)) -> Result<(), StoreError> {
+        self.fail()?;
+        let mut rows = self.rows();
+        let row = rows.iter_mut().find(|row| row.delivery.id == lease.delivery.id).unwrap();
+        if row.lease.map(|(token, _)| token) != Some(lease.token) {
+            return Err(StoreError::LeaseLost(lease.delivery.id.to_string()));
+        }
+        row.lease = None;
+        change(row);
+        drop(rows);
+        self.bell(&lease.delivery.destination).ring();
+        self.changed.notify_waiters();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Double {
+    fn bell(&self, destination: &str) -> Arc<Bell> {
+        self.bells.lock().unwrap().entry(destination.to_owned()).or_default().clone()
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claimed, StoreError> {
+        self.claims.lock().unwrap().push(claim.clone());
+        self.changed.notify_waiters();
+        self.fail()?;
+        Ok(self.lease(&claim))
     }
 
     async fn settle(
@@ -324,7 +341,7 @@ impl Store for Double {
             condition.failing_since = None;
             condition.paused.take().is_some()
         });
-        self.bell(destination).notify_one();
+        self.bell(destination).ring();
         Ok(resumed)
     }
 

@@ -1,12 +1,15 @@
 //! The workers: what is sent when, and what is left when they stop.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::double::Row;
 use super::fixture::{self, delivery};
 use super::receiver::{OK, Receiver, Reply, Seen};
 use super::running::{LOOPBACK, World, all_delivered, attempts, bodies};
+use crate::config::Rate;
 use crate::model::{Delivery, FailureClass};
+use crate::store::Store;
 
 #[tokio::test]
 async fn a_failed_delivery_is_tried_again_on_schedule_until_it_arrives() {
@@ -133,6 +136,53 @@ async fn new_rules_hold_from_the_next_attempt_on() {
     world.store.put([delivery("a", b"2")]);
     world.rules.send_replace(fixture::rules(&[back], 16, LOOPBACK));
     world.store.until("delivered too", all_delivered).await;
+}
+
+/// Until the worker has found that there is nothing, and ordered what comes.
+async fn ordered(world: &World) {
+    let bell = world.store.bell("sink");
+    let ordered = async {
+        while !bell.is_ordered() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), ordered).await.unwrap();
+    world.store.brings.store(true, Relaxed);
+}
+
+#[tokio::test]
+async fn what_comes_with_the_ring_is_sent_without_a_claim() {
+    let receiver = Receiver::start(|_, _| OK).await;
+    let destination = fixture::destination(&receiver.url(), |_| ());
+    let world = World::start(&[destination], 16, Vec::new());
+    ordered(&world).await;
+    for body in [b"1", b"2"] {
+        world.store.put(vec![delivery("a", body)]);
+        assert!(world.store.rows().last().unwrap().lease.is_some());
+        let rows = world.store.until("delivered", all_delivered).await;
+        assert!(rows.iter().all(|row| (row.attempts.len(), row.released) == (1, 0)));
+        ordered(&world).await;
+    }
+    assert_eq!(bodies(&receiver.seen()), ["1", "2"]);
+}
+
+#[tokio::test]
+async fn what_comes_with_the_ring_waits_in_the_store_where_there_is_no_turn_for_it() {
+    let receiver = Receiver::start(|_, _| Reply::Hold).await;
+    let destination = fixture::destination(&receiver.url(), |destination| {
+        destination.rate = Some(Rate { count: 1, per: Duration::from_secs(10) });
+    });
+    let world = World::start(&[destination], 16, Vec::new());
+    ordered(&world).await;
+    world.store.put(vec![delivery("", b"1")]);
+    receiver.until(1).await;
+    ordered(&world).await;
+    world.store.put(vec![delivery("", b"2")]);
+    world.store.until("given back", |rows| rows[1].released == 1 && rows[1].lease.is_none()).await;
+    world.clock.advance(Duration::from_secs(11));
+    receiver.let_go(2);
+    world.store.until("all delivered", all_delivered).await;
+    assert_eq!(bodies(&receiver.seen()), ["1", "2"]);
 }
 
 #[tokio::test]

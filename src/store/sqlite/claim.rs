@@ -9,8 +9,8 @@ use super::deliver::Origin;
 use super::desk::{Desk, Fault};
 use super::lease::{Slot, Subject};
 use super::row::{RawDelivery, instant, parse_id};
-use crate::model::Delivery;
-use crate::store::{Claim, Claimed, Leased, StoreError};
+use crate::model::{Delivery, Timestamp};
+use crate::store::{Claim, Claimed, Leased, Order, StoreError};
 
 /// Both look at heads only, in the order in which they are due.
 const FRESH: &str = "SELECT due_at, seq, id, lane, receipt, event, batch, attempts, tries
@@ -32,15 +32,18 @@ pub(super) struct Wanted {
 
 impl From<Claim> for Wanted {
     fn from(claim: Claim) -> Self {
-        let now = micros(claim.now);
-        let lease = claim.lease.max(Duration::from_micros(1));
-        Self {
-            destination: claim.destination,
-            limit: claim.limit,
-            retries: claim.retries,
-            now,
-            until: now.saturating_add(span(lease)),
-        }
+        let order = Order { limit: claim.limit, retries: claim.retries, lease: claim.lease };
+        Self::ordered(claim.destination, order, claim.now)
+    }
+}
+
+impl Wanted {
+    /// What an order asks for that is carried out now.
+    pub(super) fn ordered(destination: String, order: Order, now: Timestamp) -> Self {
+        let Order { limit, retries, lease } = order;
+        let now = micros(now);
+        let lease = lease.max(Duration::from_micros(1));
+        Self { destination, limit, retries, now, until: now.saturating_add(span(lease)) }
     }
 }
 

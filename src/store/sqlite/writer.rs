@@ -7,11 +7,14 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::super::bells::Bells;
+use super::super::bells::{Bells, Rung};
+use super::claim::{self, Wanted};
 use super::desk::{Desk, Fault, breaks_constraint};
 use super::line::Jobs;
 use super::pace::Pace;
-use crate::store::StoreError;
+use super::settle::{self, LeaseKey};
+use crate::clock::Clock;
+use crate::store::{Bell, Brought, Order, StoreError};
 
 /// How many requests share one transaction at most.
 const BATCH: usize = 512;
@@ -102,14 +105,15 @@ impl<T: Send + 'static> Job for Work<T> {
 pub(super) struct Writer {
     desk: Desk,
     bells: Arc<Bells>,
+    clock: Arc<dyn Clock>,
     /// The last batch failed; told once, not for every batch.
     failing: bool,
     pace: Pace,
 }
 
 impl Writer {
-    pub(super) fn new(desk: Desk, bells: Arc<Bells>) -> Self {
-        Self { desk, bells, failing: false, pace: Pace::default() }
+    pub(super) fn new(desk: Desk, bells: Arc<Bells>, clock: Arc<dyn Clock>) -> Self {
+        Self { desk, bells, clock, failing: false, pace: Pace::default() }
     }
 
     /// Serves until the queue is closed and empty, then tidies the file.
@@ -146,7 +150,32 @@ impl Writer {
             job.answer(failure.as_ref(), &mut self.desk);
         }
         self.desk.keep();
+        let rung = std::mem::take(&mut self.desk.rung);
+        self.carry_out(&rung);
+        self.bells.ring(rung);
         self.bells.ring(std::mem::take(&mut self.desk.rung));
+    }
+
+    /// Makes the claims that were ordered for this moment.
+    fn carry_out(&mut self, rung: &Rung) {
+        for (destination, bell, order) in self.bells.orders(rung) {
+            match self.bring(destination, &bell, order) {
+                Ok(()) => self.desk.keep(),
+                // The worker finds nothing brought, claims by itself and is told what is wrong.
+                Err(_) => self.desk.undo(),
+            }
+        }
+    }
+
+    fn bring(&mut self, destination: String, bell: &Bell, order: Order) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let wanted = Wanted::ordered(destination, order, now);
+        let claimed = claim::claim(&mut self.desk, &wanted)?.decode()?;
+        let Err(unwanted) = bell.bring(Brought { order, now, claimed }) else { return Ok(()) };
+        for leased in &unwanted.claimed.leased {
+            settle::release(&mut self.desk, &LeaseKey::of(leased))?;
+        }
+        Ok(())
     }
 
     /// All in one transaction; if that fails, as if it had never been.
