@@ -34,6 +34,9 @@ const BREATH: Duration = Duration::from_millis(200);
 const GRAIN: Duration = Duration::from_millis(25);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(30);
 const LARGEST_CLAIM: usize = 64;
+/// So many turns are taken for a claim at least, where there are as many, and else twice as many as the last
+/// claim had use for: turns that nobody uses cost more than another claim.
+const SMALLEST_CLAIM: usize = 8;
 
 /// When to claim next.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +66,8 @@ pub(super) struct Worker {
     /// The last claim left retries behind because enough of them were under way.
     held_back: bool,
     troubles: u32,
+    /// How many turns the next claim takes at most.
+    reach: usize,
 }
 
 impl Worker {
@@ -79,7 +84,7 @@ impl Worker {
         context.standings.put(&plan.destination.name, &health);
         let bell = context.store.bell(&plan.destination.name);
         let (attempts, cases) = (JoinSet::new(), HashMap::new());
-        let (again, held_back, troubles) = (None, false, 0);
+        let (again, held_back, troubles, reach) = (None, false, 0, SMALLEST_CLAIM);
         Self {
             context,
             bell,
@@ -94,6 +99,7 @@ impl Worker {
             again,
             held_back,
             troubles,
+            reach,
         }
     }
 
@@ -170,7 +176,7 @@ impl Worker {
             }
         }
         let mut turns = vec![turn];
-        while turns.len() < LARGEST_CLAIM
+        while turns.len() < self.reach
             && self.attempts.len() + turns.len() < most
             && let Some(turn) = at_once(self.stack.clone()).await
         {
@@ -235,6 +241,7 @@ impl Worker {
         let Order { limit, retries, lease } = order;
         let destination = self.plan.destination.clone();
         let full = claimed.leased.len() >= limit;
+        self.reach = (2 * claimed.leased.len()).clamp(SMALLEST_CLAIM, LARGEST_CLAIM);
         let retried = claimed.leased.iter().filter(|leased| leased.tries > 0).count();
         self.held_back = !full && retries < limit && retried >= retries;
         for (leased, turn) in claimed.leased.into_iter().zip(turns) {
