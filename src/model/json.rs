@@ -7,6 +7,7 @@
 mod from;
 mod map;
 mod number;
+mod text;
 mod wire;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::ops::{Index, IndexMut};
 pub use compact_str::CompactString as Text;
 pub use map::Map;
 pub use number::Number;
+pub(crate) use text::write_text;
 
 /// A parsed JSON document. Number lexemes and key order are kept as received.
 ///

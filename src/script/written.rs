@@ -1,18 +1,20 @@
 //! A script's result as JSON text, written straight from its values and from the event that it shows.
 
-use crate::model::Number;
 use rhai::{Dynamic, EvalAltResult};
-use serde::Serialize;
 
 use super::guard::{self, MAX_DEPTH};
-use super::node::Seen;
+use super::node::{Seen, Shape};
 use super::value::{NODE, Trail, node_of, refuse, unfit};
+use crate::model::{Number, write_text};
 
 type Written = Result<(), Box<EvalAltResult>>;
 
+/// Room for most bodies, which show what an event holds: growing would copy it again and again.
+const ROOM: usize = 4 << 10;
+
 /// The text of a value; `what` names it in errors.
 pub(super) fn text(value: &Dynamic, what: &str) -> Result<String, Box<EvalAltResult>> {
-    let mut out = Vec::with_capacity(512);
+    let mut out = Vec::with_capacity(ROOM);
     write(value, &Trail::Root(what), 0, &mut out)?;
     String::from_utf8(out).map_err(|error| refuse(error.to_string()))
 }
@@ -32,7 +34,9 @@ fn write(value: &Dynamic, trail: &Trail<'_>, depth: usize, out: &mut Vec<u8>) ->
     if scalar(value, trail, out)? {
         return Ok(());
     }
-    if let Ok(list) = value.as_array_ref() {
+    if value.is_array()
+        && let Ok(list) = value.as_array_ref()
+    {
         out.push(b'[');
         for (index, item) in list.iter().enumerate() {
             separate(index, out);
@@ -46,7 +50,7 @@ fn write(value: &Dynamic, trail: &Trail<'_>, depth: usize, out: &mut Vec<u8>) ->
         for (index, (key, item)) in map.iter().enumerate() {
             guard::charge(key.len())?;
             separate(index, out);
-            json(key.as_str(), out)?;
+            write_text(key, out);
             out.push(b':');
             write(item, &Trail::Key(trail, key), depth + 1, out)?;
         }
@@ -66,19 +70,29 @@ fn separate(index: usize, out: &mut Vec<u8>) {
 fn scalar(value: &Dynamic, trail: &Trail<'_>, out: &mut Vec<u8>) -> Result<bool, Box<EvalAltResult>> {
     if value.is_unit() {
         out.extend_from_slice(b"null");
-    } else if let Ok(text) = value.as_immutable_string_ref() {
+    } else if value.is_string()
+        && let Ok(text) = value.as_immutable_string_ref()
+    {
         guard::charge(text.len())?;
-        json(text.as_str(), out)?;
-    } else if let Ok(flag) = value.as_bool() {
-        json(&flag, out)?;
-    } else if let Ok(whole) = value.as_int() {
-        json(&whole, out)?;
-    } else if let Ok(float) = value.as_float() {
+        write_text(&text, out);
+    } else if value.is_bool()
+        && let Ok(flag) = value.as_bool()
+    {
+        out.extend_from_slice(if flag { b"true" } else { b"false" });
+    } else if value.is_int()
+        && let Ok(whole) = value.as_int()
+    {
+        out.extend_from_slice(Number::from(whole).as_str().as_bytes());
+    } else if value.is_float()
+        && let Ok(float) = value.as_float()
+    {
         let number = Number::from_f64(float);
         let number = number.ok_or_else(|| refuse(format!("`{trail}` is {float}, which JSON cannot say")))?;
-        json(&number, out)?;
-    } else if let Ok(letter) = value.as_char() {
-        json(&letter, out)?;
+        out.extend_from_slice(number.as_str().as_bytes());
+    } else if value.is_char()
+        && let Ok(letter) = value.as_char()
+    {
+        write_text(letter.encode_utf8(&mut [0; 4]), out);
     } else if let Some(node) = node_of(value) {
         shown(&node.seen(), out)?;
     } else {
@@ -89,13 +103,34 @@ fn scalar(value: &Dynamic, trail: &Trail<'_>, out: &mut Vec<u8>) -> Result<bool,
 
 fn shown(seen: &Seen<'_>, out: &mut Vec<u8>) -> Written {
     let before = out.len();
-    match seen {
-        Seen::Json(value) => json(value, out)?,
-        other => json(&other.to_json(), out)?,
-    }
+    spot(seen, out);
     guard::charge(out.len() - before)
 }
 
-fn json(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) -> Written {
-    serde_json::to_writer(out, value).map_err(|error| refuse(error.to_string()))
+/// What stands at a spot and all that is below it.
+fn spot(seen: &Seen<'_>, out: &mut Vec<u8>) {
+    match (seen, seen.shape()) {
+        (Seen::Json(value), _) => value.write_to(out),
+        (Seen::Text(text), _) => write_text(text, out),
+        (Seen::Bool(flag), _) => out.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        (_, Shape::Scalar) => out.extend_from_slice(b"null"),
+        (_, Shape::List) => {
+            out.push(b'[');
+            for index in 0..seen.len() {
+                separate(index, out);
+                spot(&seen.item(index), out);
+            }
+            out.push(b']');
+        }
+        (_, Shape::Map) => {
+            out.push(b'{');
+            for (index, key) in seen.keys().into_iter().enumerate() {
+                separate(index, out);
+                write_text(key, out);
+                out.push(b':');
+                spot(&seen.child(key), out);
+            }
+            out.push(b'}');
+        }
+    }
 }

@@ -63,4 +63,15 @@ proptest! {
         prop_assert_eq!(Json::of(&document).unwrap(), document.clone());
         prop_assert_eq!(Json::from(value), document);
     }
+
+    /// What is written straight into bytes is what serde_json writes, every control character included.
+    #[test]
+    fn a_document_is_written_as_serde_json_writes_it(document in any_json(), text in "[\u{0}-\u{7f}]{0,20}") {
+        for document in [document, Json::from(text.as_str()), json!({ text: [] })] {
+            let mut out = b"before".to_vec();
+            document.write_to(&mut out);
+            let wanted = format!("before{}", serde_json::to_string(&document).unwrap());
+            prop_assert_eq!(String::from_utf8(out).unwrap(), wanted);
+        }
+    }
 }
