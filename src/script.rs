@@ -241,7 +241,7 @@ impl Script {
 }
 
 fn view_of(event: &Arc<Event>) -> Dynamic {
-    Dynamic::from(view::Record(node::Node::event(event.clone())))
+    Dynamic::from(view::Record(node::Node::Event(event.clone())))
 }
 
 /// The script with its imports read, its top level run once to see that it can.

@@ -54,7 +54,7 @@ impl Script {
     pub fn run_batch(&self, members: &[Member], now: Timestamp) -> Result<Verdict, ScriptError> {
         let Some(at) = self.transform_batch else { return Ok(Verdict::Pass) };
         let _guard = guard::begin_batch(&self.limits, now);
-        let events = Dynamic::from(view::List(node::Node::batch(seat::seats(members))));
+        let events = Dynamic::from(view::List(node::Node::Batch(seat::seats(members))));
         self.caught(|| {
             let given = self.call("transform_batch", events);
             let given = given.and_then(|given| verdict::of_transform("transform_batch(events)", given));

@@ -74,7 +74,7 @@ pub(super) fn variable(name: &str, context: &EvalContext<'_, '_, '_, '_, '_, '_>
         return None;
     }
     let found = guard::lookups().unwrap_or_else(|| Arc::new(Json::Object(crate::model::Map::new())));
-    Some(Dynamic::from(Lookups(Node::shared(found))))
+    Some(Dynamic::from(Lookups(Node::Json(found))))
 }
 
 /// The lookups that a script names, each at its first place. Nothing, where it gives `lookup` a

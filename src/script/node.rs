@@ -9,17 +9,25 @@ use std::sync::Arc;
 use super::seat::Seat;
 use crate::model::{Actor, Change, Event, Json, Object};
 
-/// A spot in a document that never changes. Cheap to clone.
+/// A spot in a document that never changes. Cheap to clone; the spots of an event that scripts ask for
+/// most take no memory of their own.
 #[derive(Debug, Clone)]
-pub(super) struct Node(Arc<Link>);
-
-#[derive(Debug)]
-enum Link {
+pub(super) enum Node {
     Event(Arc<Event>),
+    /// One of the event's fields.
+    Field(Arc<Event>, &'static str),
+    Change(Arc<Event>, usize),
     Json(Arc<Json>),
     Batch(Arc<[Seat]>),
-    Key(Node, String),
-    Index(Node, usize),
+    /// Any other, by the way to it.
+    Below(Arc<(Node, Step)>),
+}
+
+/// One step of the way to a spot.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Key(Box<str>),
+    Index(usize),
 }
 
 /// What stands at a spot.
@@ -47,53 +55,52 @@ pub(super) enum Shape {
 }
 
 impl Node {
-    pub(super) fn event(event: Arc<Event>) -> Self {
-        Self(Arc::new(Link::Event(event)))
-    }
-
-    pub(super) fn batch(seats: Arc<[Seat]>) -> Self {
-        Self(Arc::new(Link::Batch(seats)))
-    }
-
     pub(super) fn json(value: Json) -> Self {
-        Self::shared(Arc::new(value))
+        Self::Json(Arc::new(value))
     }
 
-    pub(super) fn shared(value: Arc<Json>) -> Self {
-        Self(Arc::new(Link::Json(value)))
-    }
-
+    /// The spot of a key. Where nothing stands, nothing is seen.
     pub(super) fn key(&self, key: &str) -> Self {
-        Self(Arc::new(Link::Key(self.clone(), key.to_owned())))
+        if let Self::Event(event) = self
+            && let Some(field) = Event::FIELDS.into_iter().find(|field| *field == key)
+        {
+            return Self::Field(event.clone(), field);
+        }
+        Self::Below(Arc::new((self.clone(), Step::Key(key.into()))))
     }
 
     pub(super) fn index(&self, index: usize) -> Self {
-        Self(Arc::new(Link::Index(self.clone(), index)))
+        match self {
+            Self::Field(event, "changes") => Self::Change(event.clone(), index),
+            _ => Self::Below(Arc::new((self.clone(), Step::Index(index)))),
+        }
     }
 
     /// What stands here. Documents nest at most [`crate::json::MAX_DEPTH`] levels, which
     /// bounds the recursion.
     pub(super) fn seen(&self) -> Seen<'_> {
-        match &*self.0 {
-            Link::Event(event) => Seen::Event(event),
-            Link::Json(value) => Seen::Json(value),
-            Link::Batch(seats) => Seen::Seats(seats),
-            Link::Key(parent, key) => parent.seen().child(key),
-            Link::Index(parent, index) => parent.seen().item(*index),
+        match self {
+            Self::Event(event) => Seen::Event(event),
+            Self::Field(event, name) => event_child(event, name),
+            Self::Change(event, index) => event.changes.get(*index).map_or(Seen::Nothing, Seen::Change),
+            Self::Json(value) => Seen::Json(value),
+            Self::Batch(seats) => Seen::Seats(seats),
+            Self::Below(way) => match &way.1 {
+                Step::Key(key) => way.0.seen().child(key),
+                Step::Index(index) => way.0.seen().item(*index),
+            },
         }
     }
 
     /// The same spot of the same document; cheaper than comparing what stands there.
     pub(super) fn same(&self, other: &Self) -> bool {
-        if Arc::ptr_eq(&self.0, &other.0) {
-            return true;
-        }
-        match (&*self.0, &*other.0) {
-            (Link::Event(a), Link::Event(b)) => Arc::ptr_eq(a, b),
-            (Link::Json(a), Link::Json(b)) => Arc::ptr_eq(a, b),
-            (Link::Batch(a), Link::Batch(b)) => Arc::ptr_eq(a, b),
-            (Link::Key(a, x), Link::Key(b, y)) => x == y && a.same(b),
-            (Link::Index(a, x), Link::Index(b, y)) => x == y && a.same(b),
+        match (self, other) {
+            (Self::Event(a), Self::Event(b)) => Arc::ptr_eq(a, b),
+            (Self::Field(a, x), Self::Field(b, y)) => x == y && Arc::ptr_eq(a, b),
+            (Self::Change(a, x), Self::Change(b, y)) => x == y && Arc::ptr_eq(a, b),
+            (Self::Json(a), Self::Json(b)) => Arc::ptr_eq(a, b),
+            (Self::Batch(a), Self::Batch(b)) => Arc::ptr_eq(a, b),
+            (Self::Below(a), Self::Below(b)) => Arc::ptr_eq(a, b) || a.1 == b.1 && a.0.same(&b.0),
             _ => false,
         }
     }
