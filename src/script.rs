@@ -14,6 +14,7 @@ mod lookups;
 mod message;
 mod node;
 mod proof;
+mod runner;
 mod seat;
 mod shipped;
 #[cfg(test)]
@@ -28,7 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, Scope};
 
 use crate::model::{Event, Json, Timestamp};
 use crate::problem::Problems;
@@ -71,7 +72,7 @@ pub struct Script {
     /// The file as the config names it.
     pub file: String,
     engine: Engine,
-    ast: AST,
+    runner: runner::Runner,
     limits: Limits,
     /// Where the functions stand, if they do.
     filter: Option<At>,
@@ -139,15 +140,15 @@ impl Script {
         };
         let loader = load::Loader::new(root, limits);
         let mut engine = engine::build(file, limits, loader.clone());
-        let ast = parse(&engine, file, &text, limits, &loader, problems);
+        let runner = parse(&engine, file, &text, limits, &loader, problems);
         let imported = loader.close(file, &text, problems);
         let imported = imported.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         let texts: Vec<(&str, &str)> = imported.chain([(file, text.as_str())]).collect();
         view::register_properties(&mut engine, texts.iter().map(|(_, text)| *text));
         let lookups: Vec<Asked> = texts.iter().flat_map(|(file, text)| lookups::asked(file, text)).collect();
         lookups.iter().for_each(|asked| lookups::register_property(&mut engine, &asked.name));
-        let ast = ast?;
-        let mut entry = |name, takes| entry(&ast, name, takes, file, &text, problems);
+        let runner = runner?;
+        let mut entry = |name, takes| entry(runner.ast(), name, takes, file, &text, problems);
         let [filter, transform] = ["filter", "transform"].map(|name| entry(name, "event"));
         let batch_key = entry("batch_key", "event");
         let transform_batch = entry("transform_batch", "events");
@@ -160,7 +161,7 @@ impl Script {
         Some(Self {
             file: file.to_owned(),
             engine,
-            ast,
+            runner,
             limits: limits.clone(),
             filter: filter?,
             transform: transform?,
@@ -235,8 +236,7 @@ impl Script {
     }
 
     fn call(&self, name: &str, argument: Dynamic) -> Result<Dynamic, Box<EvalAltResult>> {
-        let options = CallFnOptions::new().eval_ast(true).rewind_scope(true);
-        self.engine.call_fn_with_options(options, &mut Scope::new(), &self.ast, name, (argument,))
+        self.runner.call(&self.engine, name, argument)
     }
 }
 
@@ -252,7 +252,7 @@ fn parse(
     limits: &Limits,
     loader: &load::Loader,
     problems: &mut Problems,
-) -> Option<AST> {
+) -> Option<runner::Runner> {
     if let Err(error) = engine.compile(text) {
         let message = load::lower_first(&error.err_type().to_string());
         problems.add(file, load::place(error.position()), message).help(fault::remedy(error.err_type()));
@@ -265,12 +265,11 @@ fn parse(
         // Also reads the imports that stand inside functions.
         let mut ast = engine.compile_into_self_contained(&Scope::new(), text)?;
         ast.set_source(file);
-        engine.run_ast(&ast)?;
-        Ok(ast)
+        runner::Runner::new(engine, ast, &loader.names())
     }))
     .unwrap_or_else(|_| Err("the script made its interpreter fail; please report it".into()));
     match compiled {
-        Ok(ast) => Some(ast),
+        Ok(runner) => Some(runner),
         Err(_) if loader.failed() => None,
         Err(error) => {
             let (error, file, at) = fault::innermost(error, file.to_owned(), rhai::Position::NONE);

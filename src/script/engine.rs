@@ -11,7 +11,7 @@ use rhai::{Engine, EvalAltResult, FLOAT, INT, Module, OptimizationLevel, def_pac
 
 use super::load::Loader;
 use super::value::refuse;
-use super::{Limits, guard, host, lookups, message, view};
+use super::{Limits, guard, host, lookups, message, runner, view};
 
 /// How many variables one function may have at a time.
 pub(super) const VARIABLES: usize = 256;
@@ -63,7 +63,7 @@ fn bound(engine: &mut Engine, limits: &Limits) {
     engine
         .set_optimization_level(OptimizationLevel::Simple)
         .set_max_operations(limits.operations.max(1))
-        .set_max_call_levels(limits.call_depth)
+        .set_max_call_levels(limits.call_depth.saturating_add(runner::LEVELS))
         .set_max_expr_depths(EXPRESSIONS, EXPRESSIONS)
         .set_max_string_size(limits.string_bytes.max(1))
         .set_max_array_size(limits.array_items.max(1))

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Position, Scope};
 
-use super::{Limits, lookups, value};
+use super::{Limits, lookups, runner, value};
 use crate::model::{Json, Timestamp};
 
 /// How deep values may nest.
@@ -150,7 +150,7 @@ fn ended(why: &str) -> Box<EvalAltResult> {
 }
 
 fn read(context: &EvalContext<'_, '_, '_, '_, '_, '_>) -> Result<(), Box<EvalAltResult>> {
-    let level = context.call_level();
+    let level = context.call_level().saturating_sub(runner::LEVELS);
     RUN.with_borrow_mut(|run| {
         let Some(run) = run.as_mut() else { return Ok(()) };
         run.reads = run.reads.wrapping_add(1);

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
+use super::runner::Names;
 use super::{Limits, fault};
 use crate::problem::Problems;
 
@@ -38,6 +39,8 @@ struct Inner {
     modules: HashMap<String, Shared>,
     /// What was read: names and texts.
     texts: Vec<(String, String)>,
+    /// The functions that it defines and calls.
+    names: Vec<Names>,
     /// What is being read right now, outermost first.
     opening: Vec<String>,
     failed: Vec<Failed>,
@@ -71,6 +74,11 @@ impl Loader {
             problems.add(&file, at, failed.message).help(failed.help);
         }
         std::mem::take(&mut inner.texts)
+    }
+
+    /// The functions that the imports define and call. Asked for once.
+    pub(super) fn names(&self) -> Vec<Names> {
+        std::mem::take(&mut self.inner().names)
     }
 
     /// Did any import fail?
@@ -114,7 +122,11 @@ impl Loader {
             help: fault::remedy(error.err_type()),
         })?;
         ast.set_source(name.as_str());
-        self.inner().texts.push((name.clone(), text));
+        let names = Names::of(&ast);
+        let mut inner = self.inner();
+        inner.texts.push((name.clone(), text));
+        inner.names.push(names);
+        drop(inner);
         self.module(engine, &ast, path, &name)
     }
 

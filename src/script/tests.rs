@@ -5,6 +5,7 @@ mod host;
 mod limits;
 mod mistakes;
 mod reading;
+mod repeated;
 mod worked;
 
 use std::path::Path;
