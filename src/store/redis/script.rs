@@ -3,6 +3,10 @@
 //! A server runs a script from its first line at every call, so whatever stands in one costs time at
 //! every call. Each operation therefore gets only the definitions that it needs, found by the names
 //! that they mention (see [`unit`]), and never one too few: what is left out is mentioned nowhere.
+//!
+//! Much of what an operation may need it seldom needs, and every function costs time when it is made.
+//! So what is called as `rare.<name>`, with all that only this needs, is put into one function, which
+//! runs when the first of it is called.
 
 mod unit;
 
@@ -52,8 +56,12 @@ const FILES: [&str; 17] = [
 /// What runs at the end of each.
 const MAIN: &str = include_str!("lua/main.lua");
 
-/// The operation to which any message may come.
+/// What runs what is rare.
+const UNFOLD: &str = include_str!("lua/unfold.lua");
+
+/// The operation to which any message may come, and those that come with every webhook.
 const RECEIVE: &str = "receive";
+const OFTEN: [&str; 2] = ["handlers.deliver", "handlers.moved"];
 
 static SCRIPTS: LazyLock<BTreeMap<&'static str, Script>> = LazyLock::new(|| {
     let units: Vec<Unit> = FILES.iter().flat_map(|file| Unit::all(file)).collect();
@@ -66,25 +74,59 @@ pub(super) fn of(op: &str) -> Option<&'static Script> {
     SCRIPTS.get(op)
 }
 
-/// What an operation needs of all there is, in the order of the files.
+/// What an operation needs of all there is, in the order of the files: first what it always needs, then
+/// what it seldom does.
 fn text(units: &[Unit], op: &str) -> String {
     let mut wanted = unit::mentions(MAIN);
     wanted.insert(format!("ops.{op}"));
+    let mut seldom = BTreeSet::new();
     if op == RECEIVE {
+        wanted.extend(OFTEN.map(str::to_owned));
         let handlers = units.iter().flat_map(Unit::names).filter(|name| name.starts_with("handlers."));
-        wanted.extend(handlers.map(str::to_owned));
+        seldom.extend(handlers.map(str::to_owned));
     }
+    let always = needed(units, wanted, &BTreeSet::new(), |name| !is_rare(name));
+    seldom.extend(always.iter().flat_map(|place| mentions(units, *place)).filter(|name| is_rare(name)));
+    let seldom = needed(units, seldom, &always, |_| true);
+    let texts = |places: BTreeSet<usize>| places.into_iter().filter_map(|at| units.get(at)).map(Unit::text);
+    let mut text: String = texts(always).collect();
+    if !seldom.is_empty() {
+        text.push_str("local function unfold()\n");
+        text.extend(texts(seldom));
+        text.push_str("end\n");
+        text.push_str(UNFOLD);
+    }
+    text + MAIN
+}
+
+fn is_rare(name: &str) -> bool {
+    name.starts_with("rare.")
+}
+
+fn mentions(units: &[Unit], place: usize) -> BTreeSet<String> {
+    units.get(place).map(|unit| unit::mentions(unit.text())).unwrap_or_default()
+}
+
+/// The places of all that these names lead to, as far as they are followed and not there already.
+fn needed(
+    units: &[Unit],
+    mut wanted: BTreeSet<String>,
+    there: &BTreeSet<usize>,
+    follows: impl Fn(&str) -> bool,
+) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
     while let Some(name) = wanted.pop_first() {
+        if !follows(&name) {
+            continue;
+        }
         let found = units.iter().enumerate().filter(|(_, unit)| unit.names().any(|its| its == name));
-        for (place, unit) in found {
-            if needed.insert(place) {
-                wanted.extend(unit::mentions(unit.text()));
+        for (place, _) in found {
+            if !there.contains(&place) && needed.insert(place) {
+                wanted.extend(mentions(units, place));
             }
         }
     }
-    let needed = needed.into_iter().filter_map(|place| units.get(place)).map(Unit::text);
-    needed.chain([MAIN]).collect()
+    needed
 }
 
 #[cfg(test)]
@@ -108,6 +150,19 @@ mod tests {
         }
         assert!(text("ping").len() < 2500, "{}", text("ping"));
         assert!(of("nothing").is_none());
+    }
+
+    #[test]
+    fn what_is_rare_is_made_when_it_is_called() {
+        for (op, always, seldom) in [
+            ("accept", "function handlers.deliver(", "function rare.compare("),
+            ("delivered", "function handlers.moved(", "function handlers.succeeded("),
+            ("receive", "function handlers.deliver(", "function handlers.sealed("),
+        ] {
+            let (before, after) = of(op).unwrap().text.split_once("local function unfold()").unwrap();
+            assert!(before.contains(always) && !before.contains(seldom), "{op}: {before}");
+            assert!(after.contains(seldom) && !after.contains(always), "{op}: {after}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ local function is_known(r, o)
 end
 
 -- Refuses what is known, unless it came before by its key: the id of the first one then.
-local function known_before(r, o, remembered)
+function rare.known_before(r, o, remembered)
     local first = remembered and first_of(remembered, r.at)
     if first then return first end
     if redis.call('EXISTS', key('r', r.id)) == 1 then
@@ -81,7 +81,7 @@ end
 local function enter(r, o, line)
     local first, remembered = nil, r.key and key_name(r.source, r.key)
     if is_known(r, o) then
-        first = known_before(r, o, remembered)
+        first = rare.known_before(r, o, remembered)
     elseif remembered then
         first = keep_key(remembered, r.id, r.expires, r.at)
     end

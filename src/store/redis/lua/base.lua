@@ -11,8 +11,9 @@ local A = cjson.decode(ARGV[2])
 -- The number of this partition; 0 is home.
 local HERE, HOME = A.part, 0
 
--- The files that follow put their functions here.
-local ops, handlers = {}, {}
+-- The files that follow put their functions here. Those in `rare`, and all that only they need, come into being
+-- when one of them is called: every function costs time at every run, called or not.
+local ops, handlers, rare = {}, {}, {}
 
 local function key(name, what)
     return what and base .. name .. ':' .. what or base .. name

@@ -52,7 +52,7 @@ function ops.claim()
     local state = condition.of(A.to)
     local failing = state.failing and int(state.failing) or ''
     if state.paused then return {{}, '', '', failing} end
-    local ends = lane.take_back(A.to)
+    local ends = lane.notice_ends(A.to)
     hush()
     local fresh, next_fresh = due_of(key('fresh', A.to), A.limit)
     local again, next_again = due_of(key('again', A.to), A.limit)

@@ -107,9 +107,12 @@ function condition.failed(destination, at)
 end
 
 function condition.succeeded(destination, at)
-    if with_success(condition.of(destination)) then
-        send(HOME, 'succeeded', {destination = destination, at = at})
-    end
+    local packed = redis.call('HGET', key('conditions'), destination)
+    if packed then rare.recover(destination, cmsgpack.unpack(packed), at) end
+end
+
+function rare.recover(destination, state, at)
+    if with_success(state) then send(HOME, 'succeeded', {destination = destination, at = at}) end
 end
 
 -- The next three are asked of home. They answer 1 for a change.

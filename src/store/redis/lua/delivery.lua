@@ -87,15 +87,14 @@ function delivery.revive(row)
     delivery.tell(row, before, 'pending', A.now)
 end
 
+function rare.tell_batch(row, from, to, now)
+    send(row.at, 'batch_moved', {from = from, to = to, now = now, batch = row.batch})
+end
+
 -- Tells whoever counts it: the receipt of its event, or its batch, which knows all of them.
 function delivery.tell(row, from, to, now)
-    local moved = {from = from, to = to, now = now}
-    if row.batch then
-        moved.batch = row.batch
-        return send(row.at, 'batch_moved', moved)
-    end
-    moved.receipt, moved.events = row.receipt, {row.event}
-    send(row.from, 'moved', moved)
+    if row.batch then return rare.tell_batch(row, from, to, now) end
+    send(row.from, 'moved', {from = from, to = to, now = now, receipt = row.receipt, events = {row.event}})
 end
 
 -- The newest that got through of those that a delivery competes with: its rn, en and id.
@@ -115,7 +114,7 @@ local function newer_of(row, rivals, is_alone)
 end
 
 -- The same of any delivery.
-function delivery.newer(row)
+local function newer(row)
     local rivals = rivalry(row)
     return rivals and newer_of(row, rivals)
 end
@@ -144,26 +143,28 @@ local function end_older(row, rivals, now)
     end
 end
 
--- It is pending since just now: it ends what it is newer than, or is ended itself. Nothing competes with one
+-- One that is pending since just now: it ends what it is newer than, or is ended itself. Nothing competes with one
 -- that is alone in its lane but what got through.
-function delivery.arrived(row, now, is_alone)
-    local rivals = rivalry(row)
-    if not rivals then return end
+function rare.compare(row, rivals, now, is_alone)
     local by = newer_of(row, rivals, is_alone)
     if by then return end_for(row, by, now) end
     if not is_alone then end_older(row, rivals, now) end
 end
 
 -- It got through: nothing older may follow it, and nothing waits where it was the last in its lane.
-local function got_through(row, now, was_last)
-    local rivals = rivalry(row)
-    if not rivals then return end
+function rare.outdate(row, rivals, now, was_last)
     local rn, en = unpack(newest(rivals))
     if not rn or not is_newer(rn, en, row) then
         redis.call('HSET', key('newest'), rivals, cmsgpack.pack({num(row.rn), num(row.en), row.id}))
         redis.call('ZADD', key('newest_by'), row.rn, rivals)
     end
     if not was_last then end_older(row, rivals, now) end
+end
+
+-- It is pending since just now.
+function delivery.arrived(row, now, is_alone)
+    local rivals = rivalry(row)
+    if rivals then rare.compare(row, rivals, now, is_alone) end
 end
 
 -- A new one, which its receipt counts already: { row, content, body }.
@@ -215,11 +216,11 @@ local function record(row)
 end
 
 local function try_again(row, changed)
-    local by = delivery.newer(row)
+    local by = newer(row)
     if by then return end_for(row, by, A.now, changed) end
     row.due = int(due(A.again))
     redis.call('HSET', key('d', row.id), 'due', row.due, unpack(changed))
-    lane.refresh_slot(row)
+    rare.refresh_slot(row)
     ring('d:' .. row.to)
 end
 
@@ -239,7 +240,8 @@ function ops.delivered()
     local row, ending, changed = attempted()
     if not row then return refuse('lost', A.id) end
     condition.succeeded(row.to, A.now)
-    got_through(row, A.now, delivery.finish(row, ending, changed))
+    local was_last, rivals = delivery.finish(row, ending, changed), rivalry(row)
+    if rivals then rare.outdate(row, rivals, A.now, was_last) end
 end
 
 -- Records an attempt that failed, and what follows from it.
@@ -260,7 +262,7 @@ function ops.release()
     if not held_loan(A.id, A.to, A.slot) then return refuse('lost', A.id) end
     loan.finish(kind_of(A.to), A.slot)
     local row = delivery.row(A.id)
-    if row and row.state == 'pending' then lane.refresh_slot(row) end
+    if row and row.state == 'pending' then rare.refresh_slot(row) end
     call_all('d:' .. A.to)
 end
 
@@ -272,9 +274,9 @@ function ops.retry()
     local row = delivery.row(A.id)
     if not row then return refuse('missing', 'delivery ' .. A.id) end
     if row.state == 'delivered' or row.state == 'superseded' then return ended(row) end
-    local newer = delivery.newer(row)
-    if newer then
-        return refuse('conflict', row.id .. ' is out of date: the newer change ' .. newer
+    local by = newer(row)
+    if by then
+        return refuse('conflict', row.id .. ' is out of date: the newer change ' .. by
             .. ' of its object waits or went out')
     end
     if row.state ~= 'pending' then
@@ -283,7 +285,7 @@ function ops.retry()
     else
         row.due, row.tries = int(T), '0'
         redis.call('HSET', key('d', row.id), 'due', row.due, 'tries', '0')
-        lane.refresh_slot(row)
+        rare.refresh_slot(row)
     end
     call_all('d:' .. row.to)
 end
@@ -317,5 +319,5 @@ function ops.adopt()
     redis.call('HSET', key('d', A.id), 'attempts', int(A.made), 'tries', row.tries, 'due', row.due)
     if A.class then redis.call('HSET', key('d', A.id), 'class', A.class) end
     if A.status then redis.call('HSET', key('d', A.id), 'status', int(A.status)) end
-    lane.refresh_slot(row)
+    rare.refresh_slot(row)
 end

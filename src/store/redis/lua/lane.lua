@@ -56,7 +56,7 @@ local function waiting_row(id)
 end
 
 -- Marks the head of a lane, and whoever was pushed behind it, as what they are now.
-function lane.refresh(destination, name)
+function rare.refresh_lane(destination, name)
     local is_busy = loan.runs(kind_of(destination), 'l:' .. name)
     local first = redis.call('ZRANGE', scoped('lane', destination, name), 0, 1)
     for i, member in ipairs(first) do
@@ -67,8 +67,8 @@ function lane.refresh(destination, name)
 end
 
 -- The same for the slot of a delivery that is pending.
-function lane.refresh_slot(row)
-    if row.lane then return lane.refresh(row.to, row.lane) end
+function rare.refresh_slot(row)
+    if row.lane then return rare.refresh_lane(row.to, row.lane) end
     set_ready(row, not loan.runs(kind_of(row.to), slot_of(row)))
 end
 
@@ -87,35 +87,50 @@ function lane.join(row)
         return true
     end
     local before = tonumber(head[2])
-    if place < before or place == before and member < head[1] then lane.refresh(row.to, row.lane) end
+    if place < before or place == before and member < head[1] then rare.refresh_lane(row.to, row.lane) end
     return false
+end
+
+-- Lets nobody claim one that may still be offered.
+function rare.withdraw(row)
+    set_ready(row, false)
+end
+
+-- Lets the delivery be claimed that follows one in its lane.
+function rare.advance(row, id, was_at_work)
+    local is_busy = not was_at_work and loan.runs(kind_of(row.to), slot_of(row))
+    if not is_busy then set_ready(waiting_row(id), true) end
 end
 
 -- Takes out one that is pending no more, and lets the next go; whether it was the last. `was_at_work`: its
 -- loan was running until just now.
 function lane.leave(row, was_at_work)
-    if not was_at_work then set_ready(row, false) end
+    if not was_at_work then rare.withdraw(row) end
     if not row.lane then return true end
     local name = scoped('lane', row.to, row.lane)
     redis.call('ZREM', name, mark(row.n, row.id))
     local head = redis.call('ZRANGE', name, '0', '0')[1]
     if not head then return true end
-    local is_busy = not was_at_work and loan.runs(kind_of(row.to), slot_of(row))
-    if not is_busy and string.sub(head, 1, 1) ~= '~' then set_ready(waiting_row(unmark(head)), true) end
+    if string.sub(head, 1, 1) ~= '~' then rare.advance(row, unmark(head), was_at_work) end
     return false
 end
 
--- Lets what loans that ran out kept be claimed again; when the first of the others ends, or nil.
-function lane.take_back(destination)
-    local over, first_end = loan.over(kind_of(destination))
+-- Lets what these loans kept, which ran out, be claimed again.
+function rare.take_back(destination, over)
     for _, slot in ipairs(over) do
         local what = string.sub(slot, 3)
         if string.sub(slot, 1, 2) == 'l:' then
-            lane.refresh(destination, what)
+            rare.refresh_lane(destination, what)
         elseif redis.call('HGET', key('d', what), 'state') == 'pending' then
             set_ready(waiting_row(what), true)
         end
     end
+end
+
+-- Notices which loans ran out; when the first of the others ends, or nil.
+function lane.notice_ends(destination)
+    local over, first_end = loan.over(kind_of(destination))
+    if #over > 0 then rare.take_back(destination, over) end
     return first_end
 end
 
@@ -155,6 +170,6 @@ function handlers.free(hold)
     redis.call('ZREM', scoped('lane', hold.to, hold.lane), member)
     redis.call('ZREM', holds_of(hold), member)
     grant(hold)
-    lane.refresh(hold.to, hold.lane)
+    rare.refresh_lane(hold.to, hold.lane)
     ring('d:' .. hold.to)
 end

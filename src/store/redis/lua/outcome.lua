@@ -115,7 +115,7 @@ end
 -- A batch had been sealed by the time its event was to wait on in it: it waits in one more.
 function handlers.rejoined(m)
     receipt.count(m.receipt, {pending = 1})
-    tally.change(m.receipt, m.event, function(t) t.gathered = t.gathered + 1 end)
+    rare.change_tally(m.receipt, m.event, function(t) t.gathered = t.gathered + 1 end)
 end
 
 -- Notes what became of the batch that an event waits in for a route; whether it still does in that one.
@@ -141,7 +141,7 @@ function handlers.sealed(m)
     receipt.count(m.receipt, {deliveries = count, pending = count - #m.events, finished = m.now})
     for i, event in ipairs(m.events) do
         local counts = became(m, event, m.joins[i])
-        tally.change(m.receipt, event, function(t)
+        rare.change_tally(m.receipt, event, function(t)
             t.gathered = t.gathered - 1
             t.pending = t.pending + count
             if counts and m.became == 'dropped' then t.filtered = t.filtered + 1 end
@@ -152,7 +152,7 @@ function handlers.sealed(m)
     if is_failed then
         if redis.call('HGET', name, 'state') ~= 'failed' then
             receipt.judge(m.receipt, m.why)
-            receipt.shelve(m.receipt)
+            rare.shelve(m.receipt)
         end
         notice.failed(m.receipt, m.why, m.now)
     end
@@ -245,7 +245,7 @@ end
 -- An event that the outcome no longer has waits for no replay, unless all of it is a failure: then it
 -- waits for one, also if it waited for lookups.
 local function forget(id, event, is_failure)
-    tally.change(id, event, function(t)
+    rare.change_tally(id, event, function(t)
         if is_failure then
             t.failed = t.failed + t.deferred
         else
@@ -292,7 +292,7 @@ local function replace(row, o, now)
         if known[event.id] then
             local dropped, failed, why = standing(id, event)
             reason = reason or why
-            tally.change(id, event.id, function(t)
+            rare.change_tally(id, event.id, function(t)
                 t.pending = t.pending + event.deliveries
                 t.gathered = t.gathered + (joins[event.id] or 0)
                 t.failed, t.filtered = (event.failed or 0) + failed, (event.filtered or 0) + dropped

@@ -61,7 +61,7 @@ function tally.changed(packed, change)
 end
 
 -- Changes the tally of an event that is known.
-function tally.change(id, event, change)
+function rare.change_tally(id, event, change)
     local name, place = key('r', id), 'e:' .. event
     local packed = redis.call('HGET', name, place)
     if packed then redis.call('HSET', name, place, tally.changed(packed, change)) end
@@ -115,7 +115,7 @@ function receipt.mark(id)
 end
 
 -- Puts a receipt where retention looks for it, if nothing of it waits.
-function receipt.shelve(id)
+function rare.shelve(id)
     local row = redis.call('HMGET', key('r', id), 'pending', 'lost', 'state', 'finished')
     redis.call('ZREM', key('over'), id)
     redis.call('ZREM', key('kept'), id)
@@ -143,7 +143,7 @@ function receipt.count(id, added, event, change)
     end
     redis.call('HSET', name, unpack(flat))
     -- What something waited for was not shelved.
-    if num(row[1]) == 0 then return receipt.shelve(id) end
+    if num(row[1]) == 0 then return rare.shelve(id) end
     if pending > 0 then return end
     redis.call('ZADD', key((lost > 0 or row[3] == 'failed') and 'kept' or 'over'), finished, id)
 end
@@ -176,5 +176,5 @@ function handlers.moved(m)
         lost = (LOST[to] or 0) - (LOST[from] or 0),
         finished = to ~= 'pending' and m.now or nil,
     }, m.events[1], change)
-    for i = 2, #m.events do tally.change(m.receipt, m.events[i], change) end
+    for i = 2, #m.events do rare.change_tally(m.receipt, m.events[i], change) end
 end
