@@ -36,7 +36,7 @@ use tokio::sync::Notify;
 
 use self::answer::{array, instant, items, maybe, text};
 use self::desk::{Ask, Desk, Nothing};
-use self::form::{Blobs, LeaseForm, OutcomeForm, ReceiptForm, SettleForm, add_receipt};
+use self::form::{Blobs, LeaseForm, OutcomeForm, ReceiptForm, SettleForm, add_outcome, add_receipt};
 use self::part::Parts;
 use self::wording::Reason;
 use super::draft::{Beside, OutcomeDraft, ReceiptDraft, micros};
@@ -180,6 +180,7 @@ impl Redis {
         let draft = OutcomeDraft::new(outcome, Beside::Nothing, now)?;
         for is_first in [true, false] {
             let mut blobs = Blobs::new(self.compress_above);
+            add_outcome(&draft, &mut blobs)?;
             let outcome = OutcomeForm::new(&draft, self.desk.parts, &mut blobs)?;
             let numbers = outcome.numbers();
             let token = token.map(|token| token.to_string());
@@ -205,7 +206,7 @@ impl Redis {
     ) -> Result<(redis::Value, Result<(), StoreError>), StoreError> {
         for is_first in [true, false] {
             let mut blobs = Blobs::new(self.compress_above);
-            add_receipt(draft, &mut blobs)?;
+            add_receipt(draft, outcome, &mut blobs)?;
             let form = OutcomeForm::new(outcome, self.desk.parts, &mut blobs)?;
             let numbers = form.numbers() + 1;
             let op = if form.is_plain() { "accept" } else { "accept_any" };

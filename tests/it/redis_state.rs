@@ -43,14 +43,14 @@ async fn a_state_of_another_version_is_left_alone() {
     let server = Server::start(Options::default());
     server.cli(&["HSET", "{cc:0}:meta", "format", "1", "parts", "1"]);
     let why = try_open(&server, 1).await.unwrap_err();
-    has(&why, &["{cc:0}:", "format 1", "knows format 2", "the version that wrote it"]);
+    has(&why, &["{cc:0}:", "format 1", "knows format 3", "the version that wrote it"]);
     assert_eq!(server.cli(&["DBSIZE"]).trim(), "1");
 }
 
 #[tokio::test]
 async fn what_somebody_else_keeps_under_the_prefix_is_named_and_left_alone() {
     let server = Server::start(Options::default());
-    for key in ["{cc:0}:receipts", "{cc:1}:deliveries", "{cc:0}:meta"] {
+    for key in ["{cc:0}:failed", "{cc:1}:dead", "{cc:0}:meta"] {
         server.cli(&["SET", key, "theirs"]);
         let why = try_open(&server, 2).await.unwrap_err();
         has(&why, &[key, "is a string", "choose another `prefix`"]);
@@ -67,7 +67,7 @@ fn a_gateway_that_cannot_work_on_its_state_says_why_in_one_line_and_ends_with_2(
     let master = Server::start(Options::default());
     let replica = Server::start(Options::default().replica_of(&master));
     let taken = Server::start(Options::default());
-    taken.cli(&["SET", "{crossconnect:0}:receipts", "theirs"]);
+    taken.cli(&["SET", "{crossconnect:0}:failed", "theirs"]);
     let gone = format!("redis://127.0.0.1:{}", crate::process::free_port());
     for (url, part) in [
         (guarded.url().replace("right", "wrong"), "user or password is wrong"),

@@ -111,6 +111,11 @@ impl Row {
         self.0.get(field).map(|text| parse(text)).transpose()
     }
 
+    /// How many; none where nothing is written.
+    pub(super) fn count<T: FromStr + Default>(&self, field: &str) -> Result<T, StoreError> {
+        self.maybe(field).map(Option::unwrap_or_default)
+    }
+
     pub(super) fn at(&self, field: &str) -> Result<Timestamp, StoreError> {
         instant(self.get(field)?)
     }

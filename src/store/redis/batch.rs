@@ -12,7 +12,8 @@ use super::answer::{Row, array, bytes, damaged, instant, items, maybe, parse, re
 use super::coming::{Lease, Order, Share, shares};
 use super::desk::{Ask, BATCHES, Desk};
 use super::form::{Blobs, DeliveryForm};
-use super::pack::{unpack, unpack_json};
+use super::pack::unpack_json;
+use super::show::came_with;
 use crate::model::{Batch, By, Member, Sealed, Timestamp};
 use crate::store::draft::{DeliveryDraft, from_json, json, reason};
 use crate::store::{Due, LeasedBatch, Ripe, StoreError};
@@ -124,8 +125,8 @@ async fn bodies(desk: &Desk, now: Timestamp, given: &[Given]) -> Result<Bodies, 
         let receipts: Vec<_> = receipts.into_iter().collect();
         for ids in receipts.chunks(BODIES) {
             let answer = desk.ask(Ask::look(part, "bodies", now, &Ids { ids })).await?;
-            for (id, body) in ids.iter().zip(items(answer)?) {
-                bodies.insert(id.clone(), unpack(&bytes(body)?)?.into());
+            for (id, goods) in ids.iter().zip(items(answer)?) {
+                bodies.insert(id.clone(), came_with(&bytes(goods)?)?.body.into());
             }
         }
     }

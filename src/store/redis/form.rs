@@ -5,7 +5,7 @@ use std::ops::Not;
 
 use serde::Serialize;
 
-use super::pack::pack;
+use super::pack::{join, pack};
 use super::part::Parts;
 use crate::model::{Attempt, Final};
 use crate::store::draft::{
@@ -33,6 +33,11 @@ impl Blobs {
     pub(super) fn add(&mut self, bytes: &[u8]) -> usize {
         self.list.push(pack(bytes, self.above));
         self.list.len()
+    }
+
+    /// Adds several as one.
+    pub(super) fn add_parts<const N: usize>(&mut self, parts: [&[u8]; N]) -> usize {
+        self.add(&join(parts))
     }
 
     pub(super) fn add_json(&mut self, value: &impl Serialize) -> Result<usize, StoreError> {
@@ -65,7 +70,7 @@ impl<'a> ReceiptForm<'a> {
     }
 }
 
-/// What a packed receipt holds besides its body; all but the digest is JSON.
+/// What a packed receipt holds besides its body and its first outcome; all but the digest is JSON.
 #[derive(Debug, Serialize)]
 struct ReceiptBlob<'a> {
     request: &'a str,
@@ -75,13 +80,22 @@ struct ReceiptBlob<'a> {
     masked: &'a str,
 }
 
-/// Content and body of a receipt, as the first two blobs.
-pub(super) fn add_receipt(draft: &ReceiptDraft, blobs: &mut Blobs) -> Result<(), StoreError> {
+/// Adds what a receipt comes with: content, body and outcome.
+pub(super) fn add_receipt(
+    draft: &ReceiptDraft,
+    outcome: &OutcomeDraft,
+    blobs: &mut Blobs,
+) -> Result<(), StoreError> {
     let ReceiptDraft { request, proof, notes, masked, .. } = draft;
-    let dedupe = draft.dedupe.as_deref();
-    blobs.add_json(&ReceiptBlob { request, proof, dedupe, notes, masked })?;
-    blobs.add(&draft.body);
+    let content = json(&ReceiptBlob { request, proof, dedupe: draft.dedupe.as_deref(), notes, masked })?;
+    let outcome = json(&OutcomeBlob::new(outcome))?;
+    blobs.add_parts([content.as_bytes(), &draft.body, outcome.as_bytes()]);
     Ok(())
+}
+
+/// Adds the outcome that takes the place of another.
+pub(super) fn add_outcome(draft: &OutcomeDraft, blobs: &mut Blobs) -> Result<(), StoreError> {
+    blobs.add_json(&OutcomeBlob::new(draft)).map(drop)
 }
 
 #[derive(Debug, Serialize)]
@@ -95,9 +109,10 @@ pub(super) struct OutcomeForm<'a> {
     deferred: bool,
     events: Vec<EventForm<'a>>,
     deliveries: Vec<DeliveryForm<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     held: Vec<HoldForm<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     gathered: Vec<GatherForm<'a>>,
-    blob: usize,
     /// The ids of the wordings that it refers to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<&'a str>,
@@ -127,7 +142,7 @@ struct EventForm<'a> {
     standing: &'a [String],
 }
 
-/// A delivery; its blobs are its content and, behind that, its body.
+/// A delivery; its blob is its content and its body.
 #[derive(Debug, Serialize)]
 pub(super) struct DeliveryForm<'a> {
     pub(super) id: &'a str,
@@ -182,6 +197,13 @@ struct OutcomeBlob<'a> {
     events: &'a str,
 }
 
+impl<'a> OutcomeBlob<'a> {
+    fn new(draft: &'a OutcomeDraft) -> Self {
+        let OutcomeDraft { revision, failure, json, .. } = draft;
+        Self { revision, failure: failure.as_deref(), events: json }
+    }
+}
+
 /// What a packed member of a batch holds, each as JSON.
 #[derive(Debug, Serialize)]
 struct GatherBlob<'a> {
@@ -202,8 +224,6 @@ struct DeliveryBlob<'a> {
 
 impl<'a> OutcomeForm<'a> {
     pub(super) fn new(draft: &'a OutcomeDraft, parts: Parts, blobs: &mut Blobs) -> Result<Self, StoreError> {
-        let OutcomeDraft { revision, failure, json, .. } = draft;
-        let blob = blobs.add_json(&OutcomeBlob { revision, failure: failure.as_deref(), events: json })?;
         let deliveries = draft.deliveries.iter().map(|one| DeliveryForm::new(one, parts, blobs));
         let deliveries = deliveries.collect::<Result<_, _>>()?;
         let gathered =
@@ -217,7 +237,6 @@ impl<'a> OutcomeForm<'a> {
             deliveries,
             held: draft.held.iter().map(|one| hold(one, parts)).collect(),
             gathered,
-            blob,
             words: draft.wordings.iter().map(|wordings| &*wordings.id).collect(),
             used_for: USED_FOR,
         })
@@ -257,8 +276,9 @@ fn event(draft: &EventDraft) -> EventForm<'_> {
 impl<'a> DeliveryForm<'a> {
     pub(super) fn new(draft: &'a DeliveryDraft, parts: Parts, blobs: &mut Blobs) -> Result<Self, StoreError> {
         let DeliveryDraft { url, content_type, headers, .. } = draft;
-        let blob = blobs.add_json(&DeliveryBlob { url: url.as_deref(), content_type, headers })?;
-        blobs.add(draft.body.as_deref().unwrap_or_default());
+        let content = json(&DeliveryBlob { url: url.as_deref(), content_type, headers })?;
+        let body = draft.body.as_deref().unwrap_or_default();
+        let blob = blobs.add_parts([content.as_bytes(), body]);
         Ok(Self {
             id: &draft.id,
             part: parts.of_delivery(&draft.id, &draft.destination, draft.lane.as_deref()),

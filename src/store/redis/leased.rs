@@ -4,7 +4,7 @@ use redis::Value;
 use serde::Deserialize;
 
 use super::answer::{Row, array, bytes, instant, items, maybe, read, text};
-use super::pack::{unpack, unpack_json};
+use super::pack::{read_json, unpack_parts};
 use crate::model::{Delivery, Timestamp};
 use crate::store::{Leased, StoreError};
 
@@ -17,9 +17,10 @@ struct Content {
     headers: String,
 }
 
-/// A delivery from its row and its blobs.
-pub(super) fn delivery(row: &Row, content: Value, body: Value) -> Result<Delivery, StoreError> {
-    let content: Content = unpack_json(&bytes(content)?)?;
+/// A delivery from its row and what it carries.
+pub(super) fn delivery(row: &Row, goods: Value) -> Result<Delivery, StoreError> {
+    let [content, body] = unpack_parts(&bytes(goods)?)?;
+    let content: Content = read_json(&content)?;
     Ok(Delivery {
         id: row.get("id")?,
         receipt: row.get("receipt")?,
@@ -31,7 +32,7 @@ pub(super) fn delivery(row: &Row, content: Value, body: Value) -> Result<Deliver
         url: content.url,
         content_type: content.content_type,
         headers: crate::store::draft::from_json(&content.headers)?,
-        body: unpack(&bytes(body)?)?.into(),
+        body: body.into(),
         supersede: row.maybe_text("supersede").is_some(),
         created_at: row.at("created")?,
     })
@@ -71,14 +72,14 @@ pub(super) fn claimed(answer: Value, to: &str) -> Result<Claimed, StoreError> {
 }
 
 fn given(value: Value, to: &str) -> Result<Given, StoreError> {
-    let [id, row, content, body, token] = array(value)?;
+    let [id, row, goods, token] = array(value)?;
     let mut row = Row::of(&TOLD, items(row)?)?;
     row.set("id", text(id)?);
     row.set("to", to.to_owned());
     let leased = Leased {
-        delivery: delivery(&row, content, body)?,
-        attempts: row.get("attempts")?,
-        tries: row.get("tries")?,
+        delivery: delivery(&row, goods)?,
+        attempts: row.count("attempts")?,
+        tries: row.count("tries")?,
         token: read(token)?,
     };
     Ok(Given { order: (row.get("due")?, row.get("n")?), leased })

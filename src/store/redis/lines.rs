@@ -21,7 +21,7 @@ pub(super) fn receipt(id: Value, row: &Row) -> Result<ReceiptSummary, StoreError
         name: row.maybe_text("name"),
         events: row.get("events")?,
         deliveries: row.get("deliveries")?,
-        duplicates: row.get("duplicates")?,
+        duplicates: row.count("duplicates")?,
     })
 }
 
@@ -50,7 +50,7 @@ pub(super) fn delivery(line: Value) -> Result<(Row, DeliverySummary), StoreError
         batch: row.maybe("batch")?,
         superseded_by: row.maybe("by")?,
         reason: row.maybe_text("reason"),
-        attempts: row.get("attempts")?,
+        attempts: row.count("attempts")?,
         created_at: row.at("created")?,
         due_at,
         finished_at: row.maybe_at("finished")?,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Row, array, bytes, damaged, items, read, text};
 use super::desk::{Ask, Nothing};
-use super::pack::{unpack, unpack_json};
+use super::pack::{read_json, unpack_json, unpack_parts};
 use super::{Id, Redis, became, leased, lines};
 use crate::model::{Delivery, DeliveryId, Failure, Held, Outcome, Receipt, ReceiptId};
 use crate::store::draft::from_json;
@@ -22,7 +22,14 @@ struct Ids<'a> {
     ids: &'a [String],
 }
 
-/// What a packed receipt holds besides its body; all but the digest is JSON.
+/// What a receipt came with; content and outcome are JSON.
+pub(super) struct CameWith {
+    content: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    outcome: Vec<u8>,
+}
+
+/// What a packed receipt holds besides its body and its first outcome; all but the digest is JSON.
 #[derive(Debug, Deserialize)]
 struct Content {
     request: String,
@@ -68,10 +75,11 @@ impl Redis {
         if !matches!(answer, Value::Array(_)) {
             return Ok(None);
         }
-        let [row, content, body, outcome, known, held] = array(answer)?;
-        let row = Row::new(row)?;
-        let outcome: OutcomeContent = unpack_json(&bytes(outcome)?)?;
-        let receipt = receipt(id, &row, content, body)?;
+        let [row, goods, replaced, known, held] = array(answer)?;
+        let (row, goods, replaced) = (Row::new(row)?, came_with(&bytes(goods)?)?, bytes(replaced)?);
+        let outcome: OutcomeContent =
+            if replaced.is_empty() { read_json(&goods.outcome)? } else { unpack_json(&replaced)? };
+        let receipt = receipt(id, &row, goods)?;
         let reading = kept::Reading::new(&outcome.events)?;
         let words = self.words(part, &reading).await?;
         let mut events = reading.events(&receipt.body, &words)?;
@@ -87,9 +95,9 @@ impl Redis {
                 held: held_places(held)?,
             },
             status: lines::status(&row)?,
-            duplicates: row.get("duplicates")?,
-            replays: row.get("replays")?,
-            turn: row.get("turn")?,
+            duplicates: row.count("duplicates")?,
+            replays: row.count("replays")?,
+            turn: row.count("turn")?,
         };
         Ok(Some((stored, row)))
     }
@@ -106,8 +114,8 @@ impl Redis {
         for (part, ids) in parts {
             for ids in ids.chunks(CONTENTS) {
                 for one in items(self.look(part, "contents", &Ids { ids }).await?)? {
-                    let [row, content, body] = array(one)?;
-                    let delivery = leased::delivery(&Row::new(row)?, content, body)?;
+                    let [row, goods] = array(one)?;
+                    let delivery = leased::delivery(&Row::new(row)?, goods)?;
                     found.push((numbers.get(&delivery.id.to_string()).copied(), delivery));
                 }
             }
@@ -122,12 +130,12 @@ impl Redis {
             if !matches!(answer, Value::Array(_)) {
                 continue;
             }
-            let [line, content, body, attempts] = array(answer)?;
+            let [line, goods, attempts] = array(answer)?;
             let (row, summary) = lines::delivery(line)?;
             let attempts = items(attempts)?.into_iter().map(|packed| unpack_json(&bytes(packed)?));
             return Ok(StoredDelivery {
                 summary,
-                delivery: leased::delivery(&row, content, body)?,
+                delivery: leased::delivery(&row, goods)?,
                 attempts: attempts.collect::<Result<_, _>>()?,
             });
         }
@@ -178,14 +186,20 @@ impl Redis {
     }
 }
 
-fn receipt(id: ReceiptId, row: &Row, content: Value, body: Value) -> Result<Receipt, StoreError> {
-    let content: Content = unpack_json(&bytes(content)?)?;
+/// What a receipt came with, from its blob.
+pub(super) fn came_with(blob: &[u8]) -> Result<CameWith, StoreError> {
+    let [content, body, outcome] = unpack_parts(blob)?;
+    Ok(CameWith { content, body, outcome })
+}
+
+fn receipt(id: ReceiptId, row: &Row, goods: CameWith) -> Result<Receipt, StoreError> {
+    let content: Content = read_json(&goods.content)?;
     Ok(Receipt {
         id,
         source: Arc::from(row.text("source")?),
         received_at: row.at("at")?,
         request: from_json(&content.request)?,
-        body: unpack(&bytes(body)?)?.into(),
+        body: goods.body.into(),
         dedupe: content.dedupe.as_deref().map(from_json).transpose()?,
         proof: from_json(&content.proof)?,
         notes: from_json(&content.notes)?,

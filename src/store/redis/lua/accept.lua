@@ -52,11 +52,10 @@ end
 
 -- Writes a receipt, with its events and what it knows of its deliveries, which it counts already.
 local function write(about, r, o)
-    local at, pending = int(r.at), #o.deliveries + #o.gathered
+    local at, pending = int(r.at), #o.deliveries + #(o.gathered or {})
     local flat = {
         'n', int(about.n), 'source', r.source, 'at', at, 'finished', at, 'state', o.state,
-        'events', int(#o.events), 'deliveries', int(#o.deliveries), 'pending', int(pending), 'lost', '0',
-        'duplicates', '0', 'replays', '0', 'turn', '0',
+        'events', int(#o.events), 'deliveries', int(#o.deliveries), 'pending', int(pending),
     }
     local told = headline(o) or {}
     told.reason, told.correlations = o.reason, correlations(o)
@@ -64,12 +63,11 @@ local function write(about, r, o)
         flat[#flat + 1] = name
         flat[#flat + 1] = value
     end
-    tally.add(flat, o.events, 1)
+    tally.add(flat, r.source, o.events, 1)
     add_known(flat, o)
     call_with('HSET', key('r', r.id), flat)
-    redis.call('HSET', key('rb', r.id), 'content', blob(1), 'body', blob(2), 'outcome', blob(o.blob))
+    redis.call('SET', key('rb', r.id), blob(1))
     local member = mark(about.n, r.id)
-    redis.call('ZADD', key('receipts'), at, member)
     redis.call('ZADD', key('of', r.source), at, member)
     if o.state == 'failed' then redis.call('ZADD', key('failed'), at, member) end
     if pending == 0 then redis.call('ZADD', key(o.state == 'failed' and 'kept' or 'over'), at, r.id) end
@@ -93,7 +91,7 @@ local function enter(r, o, line)
         return nil, first
     end
     local about = {
-        id = r.id, n = number(), own = r.source == A.own and '1' or nil, places = {}, may_hold = #o.held > 0,
+        id = r.id, n = number(), own = r.source == A.own and '1' or nil, places = {}, may_hold = o.held and #o.held > 0,
     }
     for i, event in ipairs(o.events) do about.places[event.id] = i end
     number_all(line)
@@ -114,7 +112,7 @@ end
 
 -- The same of any outcome.
 function ops.accept_any()
-    local r, o = A.receipt, A.outcome
+    local r, o = A.receipt, complete(A.outcome)
     if wording.lacks(o, r.at) then return wording.LACKS end
     local line = line_up(o)
     local about, answer = enter(r, o, line)

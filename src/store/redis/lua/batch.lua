@@ -44,11 +44,11 @@ function ops.ripe()
     return {found, told(next_due)}
 end
 
--- The bodies of receipts.
+-- What receipts came with.
 function ops.bodies()
-    local bodies = {}
-    for i, id in ipairs(A.ids) do bodies[i] = redis.call('HGET', key('rb', id), 'body') end
-    return bodies
+    local found = {}
+    for i, id in ipairs(A.ids) do found[i] = redis.call('GET', key('rb', id)) end
+    return found
 end
 
 -- The members of a batch by receipt, in the order in which these came; and whether one of them is the
@@ -77,9 +77,9 @@ local function deliver_batch(row, first, own)
         local n = number()
         goods[i] = {id = d.id, part = d.part, n = n}
         send(d.part, 'deliver', {
-            content = blob(d.blob), body = blob(d.blob + 1),
+            goods = blob(d.blob),
             row = {
-                id = d.id, n = n, place = n, receipt = first.receipt, event = first.events[1],
+                id = d.id, n = n, receipt = first.receipt, event = first.events[1],
                 from = first.from, rn = first.rn, en = first.en, batch = row.id, at = HERE,
                 route = row.route, to = d.to, lane = d.lane, created = d.created, due = due(d.created),
                 own = own,

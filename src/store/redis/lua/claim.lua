@@ -22,15 +22,15 @@ local TOLD = {
     'receipt', 'event', 'route', 'attempts', 'tries', 'created', 'due', 'n', 'lane', 'batch', 'supersede',
 }
 
--- Deliveries that are pending, each as its fields, its blobs, and its slot.
+-- Deliveries that are pending, each as its fields, what it carries, and its slot.
 local function pending_of(chosen)
     local found = {}
     for _, candidate in ipairs(chosen) do
         local id = candidate.id
         local row = redis.call('HMGET', key('d', id), 'state', unpack(TOLD))
         if table.remove(row, 1) == 'pending' then
-            local blobs = redis.call('HMGET', key('db', id), 'content', 'body')
-            found[#found + 1] = {id, row, blobs[1], blobs[2], slot_of({id = id, lane = row[9]})}
+            local goods = redis.call('GET', key('db', id))
+            found[#found + 1] = {id, row, goods, slot_of({id = id, lane = row[9]})}
         end
     end
     return found
@@ -46,7 +46,7 @@ local function take_out(chosen)
     for set, members in pairs(sets) do call_with('ZREM', set, members) end
 end
 
--- Leases what is wanted: id, fields, blobs and token of each; then, empty where there is none, when the next
+-- Leases what is wanted: id, fields, goods and token of each; then, empty where there is none, when the next
 -- one is due, when the first of the leases given before ends, and since when attempts fail.
 function ops.claim()
     local state = condition.of(A.to)
@@ -59,8 +59,8 @@ function ops.claim()
     local chosen, left = choose(fresh, again)
     take_out(chosen)
     local leased, wanted = pending_of(chosen), {}
-    for i, one in ipairs(leased) do wanted[i] = {one[5], one[1]} end
+    for i, one in ipairs(leased) do wanted[i] = {one[4], one[1]} end
     local tokens = loan.give_all(kind_of(A.to), wanted)
-    for i, one in ipairs(leased) do one[5] = tokens[i] end
+    for i, one in ipairs(leased) do one[4] = tokens[i] end
     return {leased, told(earlier(left, earlier(next_fresh, next_again))), told(ends), failing}
 end

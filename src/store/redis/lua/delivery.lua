@@ -1,15 +1,14 @@
 -- Deliveries: their coming, their end, their return, and newer ones in place of older ones.
 --
--- d:<delivery>   HASH: id, n (its number), place, receipt, event, from (the receipt's partition), rn and en
---                (numbers of receipt and event: how old it is), batch, at (the batch's partition), route,
---                to, lane, state, attempts, tries, created, due, finished, reason, class, status,
---                supersede, own (of the gateway's own source), by
--- db:<delivery>  HASH of packed blobs: content, body
+-- d:<delivery>   HASH: n (its number), place (unless it is n), receipt, event, from (the receipt's partition),
+--                rn and en (numbers of receipt and event: how old it is), batch, at (the batch's partition),
+--                route, to, lane, state, attempts and tries (unless there were none), created, due, finished,
+--                reason, class, status, supersede, own (of the gateway's own source), by
+-- db:<delivery>  STRING: packed, content and body
 -- da:<delivery>  LIST: attempts as packed blobs, the last fifty
--- deliveries     ZSET: all by created
--- waiting, dead  ZSET: those that are, likewise
--- to:<destination>  ZSET: those of a destination, likewise
--- backlog        HASH: destination -> how many are pending
+-- to:<destination>       ZSET: those of a destination by created
+-- waiting:<destination>  ZSET: those of them that are pending, likewise
+-- dead           ZSET: all that are, likewise
 -- rivals:<…>     ZSET per destination, lane and route: what waits and may be superseded, by rn
 -- newest         HASH: the same -> rn, en and id of the newest that got through
 -- newest_by      ZSET: the fields of `newest` by rn
@@ -19,7 +18,9 @@ local delivery = {}
 local ATTEMPTS = 50
 
 function delivery.row(id)
-    return hash(key('d', id))
+    local row = hash(key('d', id))
+    if row then row.id = id end
+    return row
 end
 
 local function rivalry(row)
@@ -43,8 +44,7 @@ end
 
 -- Lets one wait that became pending just now; whether it is alone in its lane.
 local function wait(row)
-    redis.call('ZADD', key('waiting'), row.created, mark(row.n, row.id))
-    redis.call('HINCRBY', key('backlog'), row.to, '1')
+    redis.call('ZADD', key('waiting', row.to), row.created, mark(row.n, row.id))
     local rivals = rivalry(row)
     if rivals then redis.call('ZADD', key('rivals', rivals), row.rn, rival_member(row)) end
     local is_alone = lane.join(row)
@@ -56,7 +56,7 @@ end
 -- by, now, was_at_work (see `lane.leave`) }. `changed`: what else is to be written, as fields and values.
 function delivery.finish(row, ending, changed)
     local flat, member = changed or {}, mark(row.n, row.id)
-    redis.call('ZREM', key('waiting'), member)
+    redis.call('ZREM', key('waiting', row.to), member)
     if ending.reason then
         flat[#flat + 1] = 'reason'
         flat[#flat + 1] = ending.reason
@@ -67,7 +67,6 @@ function delivery.finish(row, ending, changed)
     end
     redis.call('HSET', key('d', row.id), 'state', ending.state, 'finished', int(ending.now), unpack(flat))
     if ending.state == 'dead' then redis.call('ZADD', key('dead'), row.created, member) end
-    redis.call('HINCRBY', key('backlog'), row.to, '-1')
     local rivals = rivalry(row)
     if rivals then redis.call('ZREM', key('rivals', rivals), rival_member(row)) end
     local was_last = lane.leave(row, ending.was_at_work)
@@ -167,13 +166,18 @@ function delivery.arrived(row, now, is_alone)
     if rivals then rare.compare(row, rivals, now, is_alone) end
 end
 
--- A new one, which its receipt counts already: { row, content, body }.
+-- A new one, which its receipt counts already: { row, goods }.
 function handlers.deliver(m)
     local row, member = m.row, mark(m.row.n, m.row.id)
-    row.state, row.attempts, row.tries = 'pending', '0', '0'
-    put(key('d', row.id), row)
-    redis.call('HSET', key('db', row.id), 'content', m.content, 'body', m.body)
-    redis.call('ZADD', key('deliveries'), row.created, member)
+    local flat = {'state', 'pending'}
+    for field, value in pairs(row) do
+        if field ~= 'id' then
+            flat[#flat + 1] = field
+            flat[#flat + 1] = value
+        end
+    end
+    redis.call('HSET', key('d', row.id), unpack(flat))
+    redis.call('SET', key('db', row.id), m.goods)
     redis.call('ZADD', key('to', row.to), row.created, member)
     delivery.arrived(row, num(row.created), wait(row))
 end
@@ -184,7 +188,7 @@ function handlers.forget(m)
         local row = delivery.row(id)
         if row then
             local member = mark(row.n, id)
-            for _, name in ipairs({key('deliveries'), key('waiting'), key('dead'), key('to', row.to)}) do
+            for _, name in ipairs({key('waiting', row.to), key('dead'), key('to', row.to)}) do
                 redis.call('ZREM', name, member)
             end
         end

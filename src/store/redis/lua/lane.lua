@@ -4,6 +4,8 @@
 -- lane:<#destination>:<destination>:<lane>          ZSET: what is pending and held there, by place;
 --                                                   deliveries as marked ids, holds as `~<hold>`
 -- holds:<#destination>:<destination>:<lane>:<#route>:<route>  ZSET: the holds of one route, by place
+-- destinations                                      SET: all that something waited for; also makes their names
+--                                                   known, as whatever waits first is ready, or behind a hold
 -- fresh:<destination>, again:<destination>          ZSET: what is ready, by when it is due: without
 --                                                   tries, and with
 
@@ -33,6 +35,7 @@ end
 local function offer(row, mine, other)
     -- Who found nothing waits to be called; who found more than it could take comes back by itself.
     local is, was = num(row.due), first_score(mine)
+    if not was then redis.call('SADD', key('destinations'), row.to) end
     if not was or is < was then was = earlier(was, first_score(other)) end
     redis.call('ZADD', mine, row.due, mark(row.n, row.id))
     if not was or is < was then call_all('d:' .. row.to) else ring('d:' .. row.to) end
@@ -79,9 +82,9 @@ function lane.join(row)
         offer(row, ready_in(row))
         return true
     end
-    local name, member, place = scoped('lane', row.to, row.lane), mark(row.n, row.id), num(row.place)
+    local name, member, place = scoped('lane', row.to, row.lane), mark(row.n, row.id), num(row.place or row.n)
     local head = redis.call('ZRANGE', name, '0', '0', 'WITHSCORES')
-    redis.call('ZADD', name, row.place, member)
+    redis.call('ZADD', name, row.place or row.n, member)
     if not head[1] then
         offer(row, ready_in(row))
         return true
@@ -159,6 +162,7 @@ end
 -- Keeps a place: { from (the receipt's partition), receipt, event, route, to, lane, place }.
 function handlers.hold(hold)
     local member = hold_member(hold)
+    redis.call('SADD', key('destinations'), hold.to)
     redis.call('ZADD', scoped('lane', hold.to, hold.lane), hold.place, member)
     redis.call('ZADD', holds_of(hold), hold.place, member)
     grant(hold)

@@ -6,6 +6,9 @@ local list = {}
 -- How much one step looks at.
 local GLANCES = 500
 
+-- How many members of a set are read at once.
+local PAGE = 50
+
 -- How many members of a set stand before a place.
 local function standing_before(name, place)
     local low = redis.call('ZCOUNT', name, '-inf', '(' .. int(place.at))
@@ -18,37 +21,75 @@ local function standing_before(name, place)
     return low
 end
 
--- The shortest of these sets.
-local function shortest(names)
-    local best, least
-    for _, name in ipairs(names) do
-        local count = redis.call('ZCARD', name)
-        if not least or count < least then best, least = name, count end
-    end
-    return best, least
+-- The keys of sets that are kept apart, one for each of these.
+local function each(name, whose)
+    local names = {}
+    for i, one in ipairs(whose) do names[i] = key(name, one) end
+    return names
 end
 
--- Looks from A.before (absent: the newest) towards the oldest. `wanted` tells of an id whether it is, and
--- how much it took to tell; `line` is its line. Answers lines, at most A.limit of them, and the place of
--- the last row that was looked at, empty at the end of the list.
-local function walk(names, wanted, line)
-    local name, top = shortest(names)
-    if A.upto then top = redis.call('ZCOUNT', name, '-inf', '(' .. int(A.upto)) end
-    if A.before then top = math.min(top, standing_before(name, A.before)) end
-    local bottom = math.max(0, top - GLANCES)
-    local flat = top > 0 and redis.call('ZRANGE', name, bottom, top - 1, 'WITHSCORES') or {}
-    local lines, glances = {}, 0
-    for i = #flat - 1, 1, -2 do
-        local id, at = unmark(flat[i]), tonumber(flat[i + 1])
-        if A.since and at < A.since then return {lines, ''} end
-        local is_wanted, taken = wanted(id)
-        if is_wanted then lines[#lines + 1] = line(id) end
-        glances = glances + (taken or 1)
-        if #lines >= A.limit or glances >= GLANCES then
-            return {lines, {int(at), string.sub(flat[i], 1, 16)}}
-        end
+-- Of these groups of sets the one with the fewest members.
+local function shortest(groups)
+    local best, least
+    for _, names in ipairs(groups) do
+        local count = 0
+        for _, name in ipairs(names) do count = count + redis.call('ZCARD', name) end
+        if not least or count < least then best, least = names, count end
     end
-    return {lines, ''}
+    return best
+end
+
+-- Goes to the next newest member of a set: its place and its id are there then, unless that was all.
+local function step(one)
+    one.i = one.i - 2
+    if one.i < 1 then
+        local bottom = math.max(0, one.top - PAGE)
+        one.flat = one.top > 0 and redis.call('ZRANGE', one.name, bottom, one.top - 1, 'WITHSCORES') or {}
+        one.top, one.i = bottom, #one.flat - 1
+    end
+    local member = one.flat[one.i]
+    if not member then return false end
+    one.id, one.at, one.seq = unmark(member), tonumber(one.flat[one.i + 1]), string.sub(member, 1, 16)
+    return true
+end
+
+-- Sets from where one looks at them first, without those in which nothing is.
+local function readers(names)
+    local list = {}
+    for _, name in ipairs(names) do
+        local top = A.upto and redis.call('ZCOUNT', name, '-inf', '(' .. int(A.upto)) or redis.call('ZCARD', name)
+        if A.before then top = math.min(top, standing_before(name, A.before)) end
+        local one = {name = name, top = top, i = 0, flat = {}}
+        if step(one) then list[#list + 1] = one end
+    end
+    return list
+end
+
+-- Which of them has the newest; nil: none.
+local function newest_of(list)
+    local best
+    for i, one in ipairs(list) do
+        local than = list[best]
+        if not than or one.at > than.at or one.at == than.at and one.seq > than.seq then best = i end
+    end
+    return best
+end
+
+-- Looks from A.before (absent: the newest) towards the oldest of the shortest group. `wanted` tells of an id
+-- whether it is, and how much it took to tell; `line` is its line. Answers lines, at most A.limit of them, and
+-- the place of the last row that was looked at, empty at the end of the list.
+local function walk(groups, wanted, line)
+    local list, lines, glances = readers(shortest(groups)), {}, 0
+    while true do
+        local i = newest_of(list)
+        if not i or A.since and list[i].at < A.since then return {lines, ''} end
+        local one = list[i]
+        local is_wanted, taken = wanted(one.id)
+        if is_wanted then lines[#lines + 1] = line(one.id) end
+        glances = glances + (taken or 1)
+        if #lines >= A.limit or glances >= GLANCES then return {lines, {int(one.at), one.seq}} end
+        if not step(one) then table.remove(list, i) end
+    end
 end
 
 -- Whether a receipt has a delivery of a route, and how many were looked at.
@@ -93,10 +134,9 @@ end
 
 -- Lines are the id and the fields.
 function ops.receipts()
-    local names = {key('receipts')}
-    if A.source then names[#names + 1] = key('of', A.source) end
-    if A.state == 'failed' then names[#names + 1] = key('failed') end
-    return walk(names, is_wanted_receipt, line_of)
+    local groups = {each('of', A.source and {A.source} or receipt.sources())}
+    if A.state == 'failed' then groups[2] = {key('failed')} end
+    return walk(groups, is_wanted_receipt, line_of)
 end
 
 local function is_wanted_delivery(id)
@@ -110,11 +150,10 @@ local function is_wanted_delivery(id)
 end
 
 function ops.deliveries()
-    local names = {key('deliveries')}
-    if A.to then names[#names + 1] = key('to', A.to) end
-    if A.state == 'pending' then names[#names + 1] = key('waiting') end
-    if A.state == 'dead' then names[#names + 1] = key('dead') end
-    return walk(names, is_wanted_delivery, show.line)
+    local destinations = A.to and {A.to} or redis.call('SMEMBERS', key('destinations'))
+    local groups = {each(A.state == 'pending' and 'waiting' or 'to', destinations)}
+    if A.state == 'dead' then groups[2] = {key('dead')} end
+    return walk(groups, is_wanted_delivery, show.line)
 end
 
 -- Where the deliveries of a receipt are: id and partition of each.

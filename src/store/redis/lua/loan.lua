@@ -58,10 +58,10 @@ function loan.over(kind)
     return over, first_score(ends)
 end
 
--- All kinds that may have loans: a destination that has none pending had some, and is in there.
+-- All kinds that may have loans.
 local function kinds()
     local all = {'batches', 'deferred'}
-    for _, destination in ipairs(redis.call('HKEYS', key('backlog'))) do all[#all + 1] = 'd:' .. destination end
+    for _, destination in ipairs(redis.call('SMEMBERS', key('destinations'))) do all[#all + 1] = 'd:' .. destination end
     return all
 end
 

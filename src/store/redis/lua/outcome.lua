@@ -166,14 +166,20 @@ local function deliver(about, event, d)
         place = held and cmsgpack.unpack(held)[2] or place
     end
     send(d.part, 'deliver', {
-        content = blob(d.blob), body = blob(d.blob + 1),
+        goods = blob(d.blob),
         row = {
-            id = d.id, n = int(d.n), place = int(place), receipt = about.id, event = event, from = int(HERE),
+            id = d.id, n = int(d.n), place = place ~= d.n and int(place) or nil, receipt = about.id, event = event, from = int(HERE),
             rn = int(about.n), en = int(about.places[event]), route = d.route, to = d.to, lane = d.lane,
             created = int(d.created), due = int(due(d.created)), supersede = d.supersede and '1' or nil,
             own = about.own,
         },
     })
+end
+
+-- An outcome with what it was sent without, as there is none.
+local function complete(o)
+    o.held, o.gathered = o.held or {}, o.gathered or {}
+    return o
 end
 
 -- The deliveries and held places of an outcome in the order of events and routes.
@@ -277,7 +283,7 @@ local function replace(row, o, now)
     end
     local line = line_up(o)
     number_all(line)
-    tally.add(flat, fresh, before + 1)
+    tally.add(flat, row.source, fresh, before + 1)
     add_known(flat, o)
     call_with('HSET', key('r', id), flat)
     local joined, joins = 0, {}

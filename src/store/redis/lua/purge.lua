@@ -46,10 +46,8 @@ local function delete(id)
     local member = mark(row[1], id)
     give_up(id)
     let_go(id)
-    for _, name in ipairs({key('receipts'), key('failed'), key('of', row[2])}) do
-        redis.call('ZREM', name, member)
-    end
-    redis.call('DEL', key('r', id), key('rb', id), key('rm', id), key('rh', id))
+    for _, name in ipairs({key('failed'), key('of', row[2])}) do redis.call('ZREM', name, member) end
+    redis.call('DEL', key('r', id), key('rb', id), key('ro', id), key('rm', id), key('rh', id))
     purge.count(num(row[1]), -1)
 end
 

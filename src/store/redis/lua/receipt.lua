@@ -1,22 +1,30 @@
 -- Receipts, their events, and what is counted of them.
 --
 -- r:<receipt>    HASH: n, source, at, state (processed | failed), reason, type, kind, name, correlations,
---                events, deliveries, duplicates, replays, turn, pending, lost, finished; also
+--                events, deliveries, pending, finished; duplicates, replays, turn, lost unless they are 0; also
 --                e:<event> -> its tally; and d:<delivery> -> partition, route, number, and of those of a
 --                batch this and its partition
--- rb:<receipt>   HASH of packed blobs: content, body, outcome
+-- rb:<receipt>   STRING: packed, what it came with: content, body, and the first outcome
+-- ro:<receipt>   STRING: packed, the outcome in place of that one
 -- rm:<receipt>   HASH: <event> <route> -> part (of the latest batch it was gathered for), scope (its group),
 --                join (which time it was gathered), became (nil while open), why, failure, batch
 -- rh:<receipt>   HASH: <event> <route> <destination> <lane> -> partition, place, whether it is the first
 --                of its route there
--- receipts       ZSET: all by received_at
+-- of:<source>    ZSET: those of a source by received_at
 -- failed         ZSET: those that failed, likewise
--- of:<source>    ZSET: those of a source, likewise
 -- over, kept     ZSET: those that nothing waits for, by when the last thing about them ended; kept: with
 --                something dead, cancelled or failed
--- ledger         HASH: running totals, but for pending: that is what no other line has of those accepted
+-- ledger         HASH: running totals; those accepted as `accepted:<source>` for every source that has a receipt;
+--                none for pending: that is what no other line has of those accepted
 
 local receipt, tally = {}, {}
+
+local ACCEPTED = 'accepted:'
+
+-- Whether a line of the ledger tells of what came from a source.
+local function is_accepted(line)
+    return string.sub(line, 1, #ACCEPTED) == ACCEPTED
+end
 
 local TALLY = {
     'n', 'pending', 'delivered', 'dead', 'cancelled', 'superseded', 'failed', 'filtered', 'coalesced',
@@ -76,8 +84,8 @@ function tally.new(n, event)
     return packed, filtered > 0 and 'filtered' or 'unmatched'
 end
 
--- Adds events to the fields and values of a receipt, the first one as its n-th, and to the totals.
-function tally.add(flat, events, n)
+-- Adds events to the fields and values of a receipt of a source, the first one as its n-th, and to the totals.
+function tally.add(flat, source, events, n)
     local lines = {}
     for i, event in ipairs(events) do
         local packed, line = tally.new(n + i - 1, event)
@@ -85,8 +93,17 @@ function tally.add(flat, events, n)
         flat[#flat + 1] = packed
         if line ~= 'pending' then lines[line] = (lines[line] or 0) + 1 end
     end
-    if #events > 0 then redis.call('HINCRBY', key('ledger'), 'accepted', int(#events)) end
+    redis.call('HINCRBY', key('ledger'), ACCEPTED .. source, int(#events))
     for line, count in pairs(lines) do redis.call('HINCRBY', key('ledger'), line, int(count)) end
+end
+
+-- The sources that receipts came from.
+function receipt.sources()
+    local sources = {}
+    for _, line in ipairs(redis.call('HKEYS', key('ledger'))) do
+        if is_accepted(line) then sources[#sources + 1] = string.sub(line, #ACCEPTED + 1) end
+    end
+    return sources
 end
 
 -- The fields of a receipt that begin so, unpacked, by what follows that.
@@ -133,9 +150,14 @@ function receipt.count(id, added, event, change)
     local pending, lost = num(row[1]) + (added.pending or 0), num(row[2]) + (added.lost or 0)
     local finished = row[4]
     if added.finished and added.finished > num(finished) then finished = int(added.finished) end
-    local flat = {'pending', int(pending), 'lost', int(lost), 'finished', finished}
+    local flat = {'pending', int(pending), 'finished', finished}
+    if added.lost and added.lost ~= 0 then
+        flat[#flat + 1] = 'lost'
+        flat[#flat + 1] = int(lost)
+    end
     if added.deliveries then
-        flat[7], flat[8] = 'deliveries', int(num(row[5]) + added.deliveries)
+        flat[#flat + 1] = 'deliveries'
+        flat[#flat + 1] = int(num(row[5]) + added.deliveries)
     end
     if event and row[6] then
         flat[#flat + 1] = place

@@ -2,7 +2,7 @@
 
 local function update(id, o, reason)
     local name, first = key('r', id), headline(o)
-    redis.call('HSET', key('rb', id), 'outcome', blob(o.blob))
+    redis.call('SET', key('ro', id), blob(1))
     redis.call('HINCRBY', name, 'turn', '1')
     if first then
         redis.call('HDEL', name, 'kind', 'name')
@@ -27,7 +27,7 @@ function ops.replay()
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     -- Who makes its lookups makes them for an outcome that is no more.
     loan.finish('deferred', A.id)
-    local reason = replace(row, A.outcome, A.now)
+    local reason = replace(row, complete(A.outcome), A.now)
     redis.call('HINCRBY', key('r', A.id), 'replays', 1)
     update(A.id, A.outcome, reason)
     if A.outcome.deferred then deferral.set(A.id, T, 0) else deferral.set(A.id, nil) end
@@ -46,7 +46,7 @@ function ops.resolve()
     local taken = known_delivery(A.id, A.outcome)
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     loan.finish('deferred', A.id)
-    local reason = replace(row, A.outcome, A.now)
+    local reason = replace(row, complete(A.outcome), A.now)
     update(A.id, A.outcome, reason)
     local at = A.outcome.deferred and due(A.again) or nil
     deferral.set(A.id, at, num(row.tried) + 1)

@@ -20,21 +20,28 @@ function show.due(row)
     return told(num(row.due))
 end
 
--- The line of a delivery: its fields, and when it is due. Nil if there is none.
-function show.line(id)
-    local flat = redis.call('HGETALL', key('d', id))
-    if #flat == 0 then return nil end
-    local row = {}
-    for i = 1, #flat, 2 do row[flat[i]] = flat[i + 1] end
-    return {flat, show.due(row)}
+-- A table as fields and values.
+function show.fields(row)
+    local flat = {}
+    for field, value in pairs(row) do
+        flat[#flat + 1] = field
+        flat[#flat + 1] = value
+    end
+    return flat
 end
 
--- A receipt: its fields, its blobs, its deliveries as id, partition and number, and the places that it
+-- The line of a delivery: its fields, and when it is due. Nil if there is none.
+function show.line(id)
+    local row = delivery.row(id)
+    return row and {show.fields(row), show.due(row)}
+end
+
+-- A receipt: its fields, what it came with, the outcome in place of the first one, its deliveries as id, partition and number, and the places that it
 -- holds, each with its number. Empty if there is none.
 function ops.receipt()
     local flat = redis.call('HGETALL', key('r', A.id))
     if #flat == 0 then return '' end
-    local blobs = redis.call('HMGET', key('rb', A.id), 'content', 'body', 'outcome')
+    local goods, outcome = unpack(redis.call('MGET', key('rb', A.id), key('ro', A.id)))
     local own, deliveries, held = {}, {}, {}
     for i = 1, #flat, 2 do
         local kind, id = string.match(flat[i], '^([de]):(.*)$')
@@ -50,44 +57,52 @@ function ops.receipt()
     for i = 1, #places, 2 do
         held[#held + 1] = {places[i], int(cmsgpack.unpack(places[i + 1])[2])}
     end
-    return {own, blobs[1], blobs[2], blobs[3], deliveries, held}
+    return {own, goods, outcome or '', deliveries, held}
 end
 
--- Of these deliveries those that are here: their fields and their blobs.
+-- Of these deliveries those that are here: their fields and what they carry.
 function ops.contents()
     local found = {}
     for _, id in ipairs(A.ids) do
-        local flat = redis.call('HGETALL', key('d', id))
-        if #flat > 0 then
-            local blobs = redis.call('HMGET', key('db', id), 'content', 'body')
-            found[#found + 1] = {flat, blobs[1], blobs[2]}
-        end
+        local row = delivery.row(id)
+        if row then found[#found + 1] = {show.fields(row), redis.call('GET', key('db', id))} end
     end
     return found
 end
 
--- A delivery: its line, its blobs, its attempts. Empty if there is none.
+-- A delivery: its line, what it carries, its attempts. Empty if there is none.
 function ops.delivery()
     local line = show.line(A.id)
     if not line then return '' end
-    local blobs = redis.call('HMGET', key('db', A.id), 'content', 'body')
-    return {line, blobs[1], blobs[2], redis.call('LRANGE', key('da', A.id), 0, -1)}
+    return {line, redis.call('GET', key('db', A.id)), redis.call('LRANGE', key('da', A.id), 0, -1)}
 end
 
 function ops.ledger()
-    local flat = redis.call('HGETALL', key('ledger'))
-    local pending = 0
-    for i = 1, #flat, 2 do
-        local count = num(flat[i + 1])
-        pending = pending + (flat[i] == 'accepted' and count or -count)
+    local lines, accepted, over = {}, 0, 0
+    for line, count in pairs(hash(key('ledger')) or {}) do
+        if is_accepted(line) then
+            accepted = accepted + num(count)
+        else
+            over = over + num(count)
+            lines[#lines + 1] = line
+            lines[#lines + 1] = count
+        end
     end
-    flat[#flat + 1] = 'pending'
-    flat[#flat + 1] = int(pending)
-    return flat
+    lines[#lines + 1] = 'accepted'
+    lines[#lines + 1] = int(accepted)
+    lines[#lines + 1] = 'pending'
+    lines[#lines + 1] = int(accepted - over)
+    return lines
 end
 
+-- How many deliveries are pending, by destination.
 function ops.backlog()
-    return redis.call('HGETALL', key('backlog'))
+    local lines = {}
+    for _, destination in ipairs(redis.call('SMEMBERS', key('destinations'))) do
+        lines[#lines + 1] = destination
+        lines[#lines + 1] = redis.call('ZCARD', key('waiting', destination))
+    end
+    return lines
 end
 
 -- How many receipts wait for lookups, how many batches are open, and how many events wait in them.

@@ -4,18 +4,19 @@
 
 local state = {}
 
-local FORMAT = 2
+local FORMAT = 3
 
 -- The keys whose names are fixed.
 local KINDS = {
     string = {'number', 'token', 'noticed', 'batched', 'pulse'},
     hash = {
-        'meta', 'sent', 'seen', 'gateways', 'ledger', 'backlog', 'conditions', 'newest', 'born', 'waits',
+        'meta', 'sent', 'seen', 'gateways', 'ledger', 'conditions', 'newest', 'born', 'waits', 'words',
         'loans:deferred', 'loans:batches',
     },
+    set = {'destinations'},
     zset = {
-        'receipts', 'failed', 'over', 'kept', 'deferrals', 'deferred', 'deliveries', 'waiting', 'dead',
-        'notices', 'newest_by', 'open', 'ripe', 'ends:deferred', 'ends:batches',
+        'failed', 'over', 'kept', 'deferrals', 'deferred', 'dead', 'notices', 'newest_by', 'words_used', 'open',
+        'ripe', 'ends:deferred', 'ends:batches',
     },
 }
 

@@ -30,6 +30,8 @@ end
 
 -- Forgets those that no receipt refers to; how many.
 function ops.forget_words()
-    local upto = int((first_score(key('receipts')) or A.now) - A.used_for)
+    local first
+    for _, source in ipairs(receipt.sources()) do first = earlier(first, first_score(key('of', source))) end
+    local upto = int((first or A.now) - A.used_for)
     return forget_upto('words_used', 'words', '(' .. upto)
 end
