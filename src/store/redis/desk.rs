@@ -1,6 +1,7 @@
 //! Runs operations, rings what it made claimable, and carries its messages to other partitions.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Not;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::Value;
@@ -66,7 +67,9 @@ struct Context<'a, T> {
     part: u32,
     parts: u32,
     now: i64,
-    server: bool,
+    /// The clock that leases run by is that of the caller, who moves it by hand.
+    #[serde(skip_serializing_if = "Not::not")]
+    by_hand: bool,
     me: &'a str,
     bell: &'a str,
     own: &'a str,
@@ -215,7 +218,7 @@ impl Desk {
             part,
             parts: self.parts.0,
             now: now.as_microsecond(),
-            server: self.time == Time::Server,
+            by_hand: self.time == Time::Caller,
             me: &self.me,
             bell: self.link.channel(),
             own: OWN_SOURCE,

@@ -1,6 +1,7 @@
 //! What a script is asked, as JSON beside blobs. Absent means nil there, so `None` is left out, as is
 //! what is so most often: the server reads every word.
 
+use std::collections::BTreeSet;
 use std::ops::Not;
 
 use serde::Serialize;
@@ -107,6 +108,9 @@ pub(super) struct OutcomeForm<'a> {
     is_failure: bool,
     #[serde(skip_serializing_if = "Not::not")]
     deferred: bool,
+    /// Those of its events, each on a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    correlations: Option<String>,
     events: Vec<EventForm<'a>>,
     deliveries: Vec<DeliveryForm<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -127,8 +131,6 @@ struct EventForm<'a> {
     kind: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    correlation: Option<&'a str>,
     deliveries: i64,
     #[serde(skip_serializing_if = "is_zero")]
     failed: i64,
@@ -233,6 +235,7 @@ impl<'a> OutcomeForm<'a> {
             reason: draft.reason.as_deref(),
             is_failure: draft.failure.is_some(),
             deferred: draft.deferred,
+            correlations: correlations(draft),
             events: draft.events.iter().map(event).collect(),
             deliveries,
             held: draft.held.iter().map(|one| hold(one, parts)).collect(),
@@ -257,13 +260,19 @@ fn is_zero(count: &i64) -> bool {
     *count == 0
 }
 
+/// The correlations of an outcome's events, each once and on a line; `None`: there are none.
+fn correlations(draft: &OutcomeDraft) -> Option<String> {
+    let all: BTreeSet<_> = draft.events.iter().filter_map(|event| event.correlation_id.as_deref()).collect();
+    let lines: String = all.into_iter().flat_map(|text| [text, "\n"]).collect();
+    (!lines.is_empty()).then_some(lines)
+}
+
 fn event(draft: &EventDraft) -> EventForm<'_> {
     EventForm {
         id: &draft.id,
         r#type: &draft.r#type,
         kind: draft.kind.as_deref(),
         name: draft.name.as_deref(),
-        correlation: draft.correlation_id.as_deref(),
         deliveries: draft.deliveries,
         failed: draft.failed,
         filtered: draft.filtered,

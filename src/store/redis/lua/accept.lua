@@ -10,15 +10,20 @@ local function first_of(name, at)
     return tonumber(expires) > at and first or nil
 end
 
+-- Remembers a key in place of what is there, unless that still counts: for which receipt.
+function rare.keep_over(name, text, life, at)
+    local first = first_of(name, at)
+    if not first then redis.call('SET', name, text, 'PX', life) end
+    return first
+end
+
 -- Remembers the key of a receipt at an instant, unless it is remembered: for which one. The text decides; the
 -- time to live only frees the memory, not before.
 local function keep_key(name, id, expires, at)
     local text = int(expires) .. ' ' .. id
     local life = int(math.max(0, math.floor((expires - at) / 1000)) + 60000)
     if redis.call('SET', name, text, 'PX', life, 'NX') then return nil end
-    local first = first_of(name, at)
-    if not first then redis.call('SET', name, text, 'PX', life) end
-    return first
+    return rare.keep_over(name, text, life, at)
 end
 
 local function key_name(source, text)
@@ -57,13 +62,21 @@ local function write(about, r, o)
         'n', int(about.n), 'source', r.source, 'at', at, 'finished', at, 'state', o.state,
         'events', int(#o.events), 'deliveries', int(#o.deliveries), 'pending', int(pending),
     }
-    local told = headline(o) or {}
-    told.reason, told.correlations = o.reason, correlations(o)
-    for name, value in pairs(told) do
-        flat[#flat + 1] = name
-        flat[#flat + 1] = value
+    local function add(name, value)
+        if value then
+            flat[#flat + 1] = name
+            flat[#flat + 1] = value
+        end
     end
-    tally.add(flat, r.source, o.events, 1)
+    local first = o.events[1]
+    if first then
+        add('type', first.type)
+        add('kind', first.kind)
+        add('name', first.name)
+    end
+    add('reason', o.reason)
+    add('correlations', o.correlations)
+    tally_add(flat, r.source, o.events, 1)
     add_known(flat, o)
     call_with('HSET', key('r', r.id), flat)
     redis.call('SET', key('rb', r.id), blob(1))
@@ -71,7 +84,7 @@ local function write(about, r, o)
     redis.call('ZADD', key('of', r.source), at, member)
     if o.state == 'failed' then redis.call('ZADD', key('failed'), at, member) end
     if pending == 0 then redis.call('ZADD', key(o.state == 'failed' and 'kept' or 'over'), at, r.id) end
-    purge.count(about.n, 1)
+    count_born(about.n, 1)
 end
 
 -- Writes a receipt, unless its key is remembered: what `follow` needs of it; or nil and the answer, which is
@@ -91,7 +104,8 @@ local function enter(r, o, line)
         return nil, first
     end
     local about = {
-        id = r.id, n = number(), own = r.source == A.own and '1' or nil, places = {}, may_hold = o.held and #o.held > 0,
+        id = r.id, n = number(), own = r.source == A.own and '1' or nil, places = {},
+        may_hold = o.held and #o.held > 0,
     }
     for i, event in ipairs(o.events) do about.places[event.id] = i end
     number_all(line)
@@ -103,7 +117,7 @@ end
 -- outcome with which nothing went wrong and from which nothing follows but deliveries.
 function ops.accept()
     local o = A.outcome
-    if wording.lacks(o, A.receipt.at) then return wording.LACKS end
+    if lacks_words(o, A.receipt.at) then return LACKS_WORDS end
     local about, answer = enter(A.receipt, o, o.deliveries)
     if not about then return answer end
     for _, d in ipairs(o.deliveries) do deliver(about, o.events[d.event].id, d) end
@@ -113,7 +127,7 @@ end
 -- The same of any outcome.
 function ops.accept_any()
     local r, o = A.receipt, complete(A.outcome)
-    if wording.lacks(o, r.at) then return wording.LACKS end
+    if lacks_words(o, r.at) then return LACKS_WORDS end
     local line = line_up(o)
     local about, answer = enter(r, o, line)
     if not about then return answer end

@@ -66,8 +66,8 @@ end
 -- Writes what is there of a table into a hash.
 local function put(name, row)
     local flat = {}
-    for field, value in pairs(row) do
-        flat[#flat + 1] = field
+    for what, value in pairs(row) do
+        flat[#flat + 1] = what
         flat[#flat + 1] = value
     end
     call_with('HSET', name, flat)
@@ -97,7 +97,7 @@ end
 -- The server's time and the time that leases and dues are kept in, in microseconds.
 local clock = redis.call('TIME')
 local REAL = clock[1] * 1000000 + clock[2]
-local T = A.server and REAL or A.now
+local T = A.by_hand and A.now or REAL
 
 -- An instant of the caller's clock in that time.
 local function due(at)
@@ -118,11 +118,6 @@ local function due_of(name, limit)
         found[#found + 1] = {id = unmark(flat[i]), member = flat[i], due = at, set = name}
     end
     return found, nil
-end
-
--- A number that is greater than all before, even if the last ones were lost with a server's memory.
-local function next_number(last)
-    return math.max(last + 1, REAL)
 end
 
 local drawn = A.number
@@ -169,7 +164,8 @@ local function send(to, kind, message)
     to = tonumber(to)
     if to == HERE then return handlers[kind](message) end
     local before = num(redis.call('HGET', key('sent'), to))
-    local n = next_number(before)
+    -- Greater than all before, even if the last ones were lost with a server's memory.
+    local n = math.max(before + 1, REAL)
     redis.call('HSET', key('sent'), to, int(n))
     local packed = cmsgpack.pack({n, before, kind, message})
     redis.call('ZADD', key('out', to), n, packed)

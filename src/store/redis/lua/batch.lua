@@ -6,7 +6,7 @@
 
 -- What is complete: at most so many, the oldest due first; and when to ask again.
 local function ripe(limit)
-    local over, first_end = loan.over('batches')
+    local over, first_end = loans_over('batches')
     for _, id in ipairs(over) do
         if batch.row(id) then batch.refresh(id) end
     end
@@ -38,7 +38,7 @@ function ops.ripe()
     local found, next_due = ripe(A.limit)
     for i, one in ipairs(found) do
         redis.call('ZREM', one.set, one.member)
-        local token = loan.give('batches', one.id)
+        local token = lend_one('batches', one.id)
         found[i] = {one.member, redis.call('HGETALL', key('b', one.id)), members_of(one.id), token}
     end
     return {found, told(next_due)}
@@ -101,7 +101,7 @@ end
 
 -- Makes a batch into what became of it: { id, token, became, why, failure, deliveries }.
 function ops.seal()
-    local row, known = batch.row(A.id), loan.of('batches', A.id)
+    local row, known = batch.row(A.id), loan_of('batches', A.id)
     if not row or not known or known.token ~= A.token then return refuse('lost', A.id) end
     for _, d in ipairs(A.deliveries) do
         if redis.call('EXISTS', key('d', d.id)) == 1 then

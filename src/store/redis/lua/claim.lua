@@ -49,10 +49,10 @@ end
 -- Leases what is wanted: id, fields, goods and token of each; then, empty where there is none, when the next
 -- one is due, when the first of the leases given before ends, and since when attempts fail.
 function ops.claim()
-    local state = condition.of(A.to)
+    local state = condition_of(A.to)
     local failing = state.failing and int(state.failing) or ''
     if state.paused then return {{}, '', '', failing} end
-    local ends = lane.notice_ends(A.to)
+    local ends = notice_ends(A.to)
     hush()
     local fresh, next_fresh = due_of(key('fresh', A.to), A.limit)
     local again, next_again = due_of(key('again', A.to), A.limit)
@@ -60,7 +60,7 @@ function ops.claim()
     take_out(chosen)
     local leased, wanted = pending_of(chosen), {}
     for i, one in ipairs(leased) do wanted[i] = {one[4], one[1]} end
-    local tokens = loan.give_all(kind_of(A.to), wanted)
+    local tokens = lend(kind_of(A.to), wanted)
     for i, one in ipairs(leased) do one[4] = tokens[i] end
     return {leased, told(earlier(left, earlier(next_fresh, next_again))), told(ends), failing}
 end

@@ -5,7 +5,7 @@
 -- notices      ZSET (at home): by number
 -- noticed      STRING (at home): the last number
 
-local condition, notice = {}, {}
+local notice = {}
 
 local HOUR = 3600 * 1000000
 -- Longer than the waits between attempts: a failure after that has nothing to do with the last.
@@ -34,7 +34,7 @@ function notice.failed(id, reason, at)
     notice.tell(at, {told = 'receipt_failed', receipt = id, reason = reason})
 end
 
-function condition.of(destination)
+local function condition_of(destination)
     local packed = redis.call('HGET', key('conditions'), destination)
     if not packed then return {} end
     return cmsgpack.unpack(packed)
@@ -82,12 +82,12 @@ local function with_success(state)
 end
 
 function handlers.failed(m)
-    local state = with_failure(condition.of(m.destination), m.at)
+    local state = with_failure(condition_of(m.destination), m.at)
     if state then decide(m.destination, state) end
 end
 
 function handlers.succeeded(m)
-    local before = condition.of(m.destination)
+    local before = condition_of(m.destination)
     local troubled = before.troubled
     local state = with_success(before)
     if not state then return end
@@ -100,13 +100,13 @@ function handlers.succeeded(m)
 end
 
 -- An attempt failed or succeeded. Home is asked only if that changes something here.
-function condition.failed(destination, at)
-    if with_failure(condition.of(destination), at) then
+local function note_failure(destination, at)
+    if with_failure(condition_of(destination), at) then
         send(HOME, 'failed', {destination = destination, at = at})
     end
 end
 
-function condition.succeeded(destination, at)
+local function note_success(destination, at)
     local packed = redis.call('HGET', key('conditions'), destination)
     if packed then rare.recover(destination, cmsgpack.unpack(packed), at) end
 end
@@ -117,7 +117,7 @@ end
 
 -- The next three are asked of home. They answer 1 for a change.
 function ops.pause()
-    local state = condition.of(A.destination)
+    local state = condition_of(A.destination)
     if state.paused then return 0 end
     state.paused, state.why = A.now, A.reason
     state.troubled = state.troubled or A.now
@@ -128,7 +128,7 @@ function ops.pause()
 end
 
 function ops.resume()
-    local state = condition.of(A.destination)
+    local state = condition_of(A.destination)
     if not state.paused then return 0 end
     state.paused, state.why, state.failing, state.failed = nil, nil, nil, nil
     decide(A.destination, state)
@@ -137,7 +137,7 @@ function ops.resume()
 end
 
 function ops.trouble()
-    local state = condition.of(A.destination)
+    local state = condition_of(A.destination)
     if state.troubled then return 0 end
     state.troubled = A.now
     decide(A.destination, state)

@@ -43,7 +43,7 @@ function batch.refresh(id)
     local row = batch.row(id)
     local member, is = mark(row.n, id), num(row.due)
     local oldest = redis.call('ZRANGE', key('group', row.scope), 0, 0)[1]
-    if oldest ~= id or loan.runs('batches', id) then
+    if oldest ~= id or loan_runs('batches', id) then
         redis.call('ZREM', key('ripe'), member)
         return
     end
@@ -73,7 +73,7 @@ end
 -- Takes an open batch away, with all it knows of its members, and lets the next of its group go.
 function batch.close(row)
     local id, group = row.id, key('group', row.scope)
-    loan.finish('batches', id)
+    end_loan('batches', id)
     redis.call('ZREM', key('open'), id)
     redis.call('ZREM', group, id)
     redis.call('ZREM', key('vacant', row.scope), id)
@@ -91,7 +91,7 @@ local function joinable(m)
     local id = redis.call('ZRANGE', key('vacant', m.scope), -1, -1)[1]
     local row = id and batch.row(id)
     -- Who seals a batch has seen its members, even if the lease ran out.
-    if not row or m.at >= num(row.due) or loan.of('batches', id) then return nil end
+    if not row or m.at >= num(row.due) or loan_of('batches', id) then return nil end
     local is_full = redis.call('ZCARD', key('bm', id)) >= m.max_events
     if is_full or num(row.bytes) + m.size > m.max_bytes then
         write_due(row, true, m.at)
@@ -147,7 +147,7 @@ function handlers.renew(m)
         return handlers.gather(m)
     end
     local row, before = batch.row(id), redis.call('HGET', key('bi', id), member_of(m))
-    loan.finish('batches', id)
+    end_loan('batches', id)
     bring(id, m)
     row.bytes = int(num(row.bytes) + m.size - cmsgpack.unpack(before).size)
     local is_full = num(row.bytes) >= m.max_bytes
@@ -164,7 +164,7 @@ function handlers.leave(m)
     redis.call('HDEL', key('bi', id), member)
     redis.call('HDEL', key('bc', id), member)
     if redis.call('EXISTS', key('bm', id)) == 0 then return batch.close(row) end
-    loan.finish('batches', id)
+    end_loan('batches', id)
     redis.call('HSET', key('b', id), 'bytes', int(num(row.bytes) - cmsgpack.unpack(before).size))
     batch.refresh(id)
 end

@@ -9,8 +9,6 @@
 -- fresh:<destination>, again:<destination>          ZSET: what is ready, by when it is due: without
 --                                                   tries, and with
 
-local lane = {}
-
 local function scoped(name, destination, rest)
     return key(name, #destination .. ':' .. destination .. ':' .. rest)
 end
@@ -60,7 +58,7 @@ end
 
 -- Marks the head of a lane, and whoever was pushed behind it, as what they are now.
 function rare.refresh_lane(destination, name)
-    local is_busy = loan.runs(kind_of(destination), 'l:' .. name)
+    local is_busy = loan_runs(kind_of(destination), 'l:' .. name)
     local first = redis.call('ZRANGE', scoped('lane', destination, name), 0, 1)
     for i, member in ipairs(first) do
         if string.sub(member, 1, 1) ~= '~' then
@@ -72,12 +70,12 @@ end
 -- The same for the slot of a delivery that is pending.
 function rare.refresh_slot(row)
     if row.lane then return rare.refresh_lane(row.to, row.lane) end
-    set_ready(row, not loan.runs(kind_of(row.to), slot_of(row)))
+    set_ready(row, not loan_runs(kind_of(row.to), slot_of(row)))
 end
 
 -- Adds a delivery that became pending just now at its place; whether it is alone there. Nobody is at work on
 -- it, nor in a lane in which nothing is.
-function lane.join(row)
+local function join_lane(row)
     if not row.lane then
         offer(row, ready_in(row))
         return true
@@ -101,13 +99,13 @@ end
 
 -- Lets the delivery be claimed that follows one in its lane.
 function rare.advance(row, id, was_at_work)
-    local is_busy = not was_at_work and loan.runs(kind_of(row.to), slot_of(row))
+    local is_busy = not was_at_work and loan_runs(kind_of(row.to), slot_of(row))
     if not is_busy then set_ready(waiting_row(id), true) end
 end
 
 -- Takes out one that is pending no more, and lets the next go; whether it was the last. `was_at_work`: its
 -- loan was running until just now.
-function lane.leave(row, was_at_work)
+local function leave_lane(row, was_at_work)
     if not was_at_work then rare.withdraw(row) end
     if not row.lane then return true end
     local name = scoped('lane', row.to, row.lane)
@@ -131,8 +129,8 @@ function rare.take_back(destination, over)
 end
 
 -- Notices which loans ran out; when the first of the others ends, or nil.
-function lane.notice_ends(destination)
-    local over, first_end = loan.over(kind_of(destination))
+local function notice_ends(destination)
+    local over, first_end = loans_over(kind_of(destination))
     if #over > 0 then rare.take_back(destination, over) end
     return first_end
 end

@@ -5,10 +5,8 @@
 -- ends:<kind>   ZSET: members by when their loan runs out; no more there once that was noticed
 -- token         STRING: the last token
 
-local loan = {}
-
 -- The loan of a member, run out or not: the holder may give it back until somebody else has it.
-function loan.of(kind, member)
+local function loan_of(kind, member)
     local packed = redis.call('HGET', key('loans', kind), member)
     if not packed then return nil end
     local token, ends, gateway, what = unpack(cmsgpack.unpack(packed))
@@ -16,14 +14,14 @@ function loan.of(kind, member)
 end
 
 -- Whether somebody may be at work on it.
-function loan.runs(kind, member)
+local function loan_runs(kind, member)
     local ends = tonumber(redis.call('ZSCORE', key('ends', kind), member))
     return ends ~= nil and ends > T
 end
 
 -- Gives members to whoever asks; former holders have lost them. `wanted`: a list of { member, what }.
 -- The new tokens.
-function loan.give_all(kind, wanted)
+local function lend(kind, wanted)
     if #wanted == 0 then return {} end
     local first, ends = take(key('token'), #wanted), T + A.lease
     local tokens, loans, scores, score = {}, {}, {}, int(ends)
@@ -37,19 +35,19 @@ function loan.give_all(kind, wanted)
     return tokens
 end
 
-function loan.give(kind, member)
-    return loan.give_all(kind, {{member}})[1]
+local function lend_one(kind, member)
+    return lend(kind, {{member}})[1]
 end
 
 -- Ends a loan; whether it had not been noticed to have run out.
-function loan.finish(kind, member)
+local function end_loan(kind, member)
     local was_running = redis.call('ZREM', key('ends', kind), member) == 1
     redis.call('HDEL', key('loans', kind), member)
     return was_running
 end
 
 -- Members whose loan has run out since this was last asked; and when the first of the others ends, or nil.
-function loan.over(kind)
+local function loans_over(kind)
     local ends = key('ends', kind)
     local first = first_score(ends)
     if not first or first > T then return {}, first end

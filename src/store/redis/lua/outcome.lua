@@ -16,7 +16,7 @@ function deferral.refresh(id)
     local member = receipt.mark(id)
     redis.call('ZREM', key('deferred'), member)
     local at = redis.call('ZSCORE', key('deferrals'), id)
-    if not at or loan.runs('deferred', id) then return end
+    if not at or loan_runs('deferred', id) then return end
     for _, packed in ipairs(redis.call('HVALS', key('rh', id))) do
         if not cmsgpack.unpack(packed)[3] then return end
     end
@@ -37,7 +37,7 @@ function deferral.set(id, at, tries)
     end
     deferral.refresh(id)
     local change = (at and 1 or 0) - (before and 1 or 0)
-    if change ~= 0 then receipt.count(id, {pending = change}) end
+    if change ~= 0 then count_receipt(id, {pending = change}) end
 end
 
 -- The place that a receipt holds is the first of its route.
@@ -114,7 +114,7 @@ end
 
 -- A batch had been sealed by the time its event was to wait on in it: it waits in one more.
 function handlers.rejoined(m)
-    receipt.count(m.receipt, {pending = 1})
+    count_receipt(m.receipt, {pending = 1})
     rare.change_tally(m.receipt, m.event, function(t) t.gathered = t.gathered + 1 end)
 end
 
@@ -138,7 +138,7 @@ function handlers.sealed(m)
     for _, d in ipairs(m.deliveries) do
         redis.call('HSET', name, 'd:' .. d.id, cmsgpack.pack({d.part, m.route, d.n, m.batch, m.at}))
     end
-    receipt.count(m.receipt, {deliveries = count, pending = count - #m.events, finished = m.now})
+    count_receipt(m.receipt, {deliveries = count, pending = count - #m.events, finished = m.now})
     for i, event in ipairs(m.events) do
         local counts = became(m, event, m.joins[i])
         rare.change_tally(m.receipt, event, function(t)
@@ -158,18 +158,24 @@ function handlers.sealed(m)
     end
 end
 
+-- The place that was held for a delivery, or nil.
+function rare.held_place(id, event, d)
+    local packed = redis.call('HGET', key('rh', id), field(event, d.route, d.to, d.lane))
+    return packed and cmsgpack.unpack(packed)[2]
+end
+
 -- Sends one delivery into its lane, to the place that was held for it if there is one.
 local function deliver(about, event, d)
     local place = d.n
     if d.lane and about.may_hold then
-        local held = redis.call('HGET', key('rh', about.id), field(event, d.route, d.to, d.lane))
-        place = held and cmsgpack.unpack(held)[2] or place
+        place = rare.held_place(about.id, event, d) or place
     end
     send(d.part, 'deliver', {
         goods = blob(d.blob),
         row = {
-            id = d.id, n = int(d.n), place = place ~= d.n and int(place) or nil, receipt = about.id, event = event, from = int(HERE),
-            rn = int(about.n), en = int(about.places[event]), route = d.route, to = d.to, lane = d.lane,
+            id = d.id, n = int(d.n), place = place ~= d.n and int(place) or nil, receipt = about.id,
+            event = event, from = int(HERE), rn = d.supersede and int(about.n) or nil,
+            en = d.supersede and int(about.places[event]) or nil, route = d.route, to = d.to, lane = d.lane,
             created = int(d.created), due = int(due(d.created)), supersede = d.supersede and '1' or nil,
             own = about.own,
         },
@@ -226,10 +232,7 @@ end
 -- The correlations of an outcome and those that were known, each on a line; nil: none.
 local function correlations(o, known)
     local all, list = {}, {}
-    for text in string.gmatch(known or '', '[^\n]+') do all[text] = true end
-    for _, event in ipairs(o.events) do
-        if event.correlation then all[event.correlation] = true end
-    end
+    for text in string.gmatch((known or '') .. (o.correlations or ''), '[^\n]+') do all[text] = true end
     for text in pairs(all) do list[#list + 1] = text end
     return #list > 0 and table.concat(list, '\n') .. '\n' or nil
 end
@@ -283,7 +286,7 @@ local function replace(row, o, now)
     end
     local line = line_up(o)
     number_all(line)
-    tally.add(flat, row.source, fresh, before + 1)
+    tally_add(flat, row.source, fresh, before + 1)
     add_known(flat, o)
     call_with('HSET', key('r', id), flat)
     local joined, joins = 0, {}
@@ -307,7 +310,7 @@ local function replace(row, o, now)
         end
     end
     for event in pairs(forgotten) do forget(id, event, o.is_failure) end
-    receipt.count(id, {deliveries = #o.deliveries, pending = #o.deliveries + joined})
+    count_receipt(id, {deliveries = #o.deliveries, pending = #o.deliveries + joined})
     follow(about, o, line)
     local still = {}
     for _, h in ipairs(o.held) do still[field(o.events[h.event].id, h.route, h.to, h.lane)] = true end

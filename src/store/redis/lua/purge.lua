@@ -2,13 +2,11 @@
 --
 -- born   HASH: a span of numbers -> how many receipts there are with one of it
 
-local purge = {}
-
 -- How many numbers (microseconds) a span has: somewhat more than an hour.
 local SPAN = 2 ^ 32
 
 -- A receipt came (1) or went (-1).
-function purge.count(n, change)
+local function count_born(n, change)
     local span = int(math.floor(n / SPAN))
     if redis.call('HINCRBY', key('born'), span, int(change)) <= 0 then redis.call('HDEL', key('born'), span) end
 end
@@ -17,9 +15,9 @@ end
 local function give_up(id)
     local given_up = 0
     for _, values in pairs(receipt.events(id)) do
-        if tally.state(tally.named(values)) == 'pending' then given_up = given_up + 1 end
+        if tally_state(tally_of(values)) == 'pending' then given_up = given_up + 1 end
     end
-    if given_up > 0 then tally.moved('pending', 'dead', given_up) end
+    if given_up > 0 then tally_moved('pending', 'dead', given_up) end
 end
 
 -- Its own deliveries go. Those of a batch go with the last of its receipts.
@@ -48,7 +46,7 @@ local function delete(id)
     let_go(id)
     for _, name in ipairs({key('failed'), key('of', row[2])}) do redis.call('ZREM', name, member) end
     redis.call('DEL', key('r', id), key('rb', id), key('ro', id), key('rm', id), key('rh', id))
-    purge.count(num(row[1]), -1)
+    count_born(num(row[1]), -1)
 end
 
 -- Deletes the oldest that are over: those that ended by A.done, and by A.lost where something went wrong.

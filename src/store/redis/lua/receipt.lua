@@ -17,7 +17,7 @@
 -- ledger         HASH: running totals; those accepted as `accepted:<source>` for every source that has a receipt;
 --                none for pending: that is what no other line has of those accepted
 
-local receipt, tally = {}, {}
+local receipt = {}
 
 local ACCEPTED = 'accepted:'
 
@@ -26,57 +26,64 @@ local function is_accepted(line)
     return string.sub(line, 1, #ACCEPTED) == ACCEPTED
 end
 
-local TALLY = {
-    'n', 'pending', 'delivered', 'dead', 'cancelled', 'superseded', 'failed', 'filtered', 'coalesced',
-    'gathered', 'deferred',
-}
+-- The state of an event that nothing is to come of.
+local function state_of_ended(t)
+    if t.dead > 0 then return 'dead' end
+    if t.cancelled > 0 then return 'cancelled' end
+    if t.delivered > 0 then return 'delivered' end
+    if t.coalesced > 0 then return 'coalesced' end
+    if t.superseded > 0 then return 'superseded' end
+    return t.filtered > 0 and 'filtered' or 'unmatched'
+end
 
 -- See the rule of `Ledger`.
-function tally.state(t)
+local function tally_state(t)
     if t.pending + t.failed + t.gathered + t.deferred > 0 then return 'pending' end
-    for _, state in ipairs({'dead', 'cancelled', 'delivered', 'coalesced', 'superseded', 'filtered'}) do
-        if t[state] > 0 then return state end
-    end
-    return 'unmatched'
+    return state_of_ended(t)
 end
 
-function tally.named(values)
-    local t = {}
-    for i, name in ipairs(TALLY) do t[name] = values[i] end
-    return t
+-- A tally from its values, the first of which is the place of the event among those of its receipt. Written out, as
+-- a table that grows costs more.
+local function tally_of(values)
+    return {
+        n = values[1], pending = values[2], delivered = values[3], dead = values[4], cancelled = values[5],
+        superseded = values[6], failed = values[7], filtered = values[8], coalesced = values[9],
+        gathered = values[10], deferred = values[11],
+    }
 end
 
-local function pack(t)
-    local values = {}
-    for i, name in ipairs(TALLY) do values[i] = t[name] end
-    return cmsgpack.pack(values)
+local function tally_packed(t)
+    return cmsgpack.pack({
+        t.n, t.pending, t.delivered, t.dead, t.cancelled, t.superseded, t.failed, t.filtered, t.coalesced,
+        t.gathered, t.deferred,
+    })
 end
 
 -- So many events went from one line of the ledger to another.
-function tally.moved(from, to, count)
+local function tally_moved(from, to, count)
     if from == to then return end
     if from ~= 'pending' then redis.call('HINCRBY', key('ledger'), from, int(-count)) end
     if to ~= 'pending' then redis.call('HINCRBY', key('ledger'), to, int(count)) end
 end
 
 -- A tally after a change; the totals follow.
-function tally.changed(packed, change)
-    local t = tally.named(cmsgpack.unpack(packed))
-    local before = tally.state(t)
+local function tally_changed(packed, change)
+    local t = tally_of(cmsgpack.unpack(packed))
+    local before = tally_state(t)
     change(t)
-    tally.moved(before, tally.state(t), 1)
-    return pack(t)
+    tally_moved(before, tally_state(t), 1)
+    return tally_packed(t)
 end
 
 -- Changes the tally of an event that is known.
 function rare.change_tally(id, event, change)
     local name, place = key('r', id), 'e:' .. event
     local packed = redis.call('HGET', name, place)
-    if packed then redis.call('HSET', name, place, tally.changed(packed, change)) end
+    if packed then redis.call('HSET', name, place, tally_changed(packed, change)) end
 end
 
 -- The tally of a new event, and its line in the ledger; `n` is its place among those of its receipt.
-function tally.new(n, event)
+local function tally_new(n, event)
     local failed, filtered = event.failed or 0, event.filtered or 0
     local gathered, deferred = event.gathered or 0, event.deferred or 0
     local packed = cmsgpack.pack({n, event.deliveries, 0, 0, 0, 0, failed, filtered, 0, gathered, deferred})
@@ -85,10 +92,10 @@ function tally.new(n, event)
 end
 
 -- Adds events to the fields and values of a receipt of a source, the first one as its n-th, and to the totals.
-function tally.add(flat, source, events, n)
+local function tally_add(flat, source, events, n)
     local lines = {}
     for i, event in ipairs(events) do
-        local packed, line = tally.new(n + i - 1, event)
+        local packed, line = tally_new(n + i - 1, event)
         flat[#flat + 1] = 'e:' .. event.id
         flat[#flat + 1] = packed
         if line ~= 'pending' then lines[line] = (lines[line] or 0) + 1 end
@@ -143,7 +150,7 @@ end
 
 -- Adds to the counts of a receipt: { deliveries, pending, lost, finished (an instant) }. Also changes the
 -- tally of one of its events, if there is one.
-function receipt.count(id, added, event, change)
+local function count_receipt(id, added, event, change)
     local name, place = key('r', id), event and 'e:' .. event or 'n'
     local row = redis.call('HMGET', name, 'pending', 'lost', 'state', 'finished', 'deliveries', place)
     if not row[1] then return end
@@ -161,7 +168,7 @@ function receipt.count(id, added, event, change)
     end
     if event and row[6] then
         flat[#flat + 1] = place
-        flat[#flat + 1] = tally.changed(row[6], change)
+        flat[#flat + 1] = tally_changed(row[6], change)
     end
     redis.call('HSET', name, unpack(flat))
     -- What something waited for was not shelved.
@@ -193,7 +200,7 @@ function handlers.moved(m)
     local function change(t)
         t[from], t[to] = t[from] - 1, t[to] + 1
     end
-    receipt.count(m.receipt, {
+    count_receipt(m.receipt, {
         pending = to == 'pending' and 1 or -1,
         lost = (LOST[to] or 0) - (LOST[from] or 0),
         finished = to ~= 'pending' and m.now or nil,

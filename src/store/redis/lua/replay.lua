@@ -11,7 +11,7 @@ local function update(id, o, reason)
     local all = correlations(o, redis.call('HGET', name, 'correlations'))
     if all then redis.call('HSET', name, 'correlations', all) end
     receipt.judge(id, reason)
-    receipt.count(id, {finished = A.now})
+    count_receipt(id, {finished = A.now})
 end
 
 -- Replaces the outcome of a receipt and adds what is new.
@@ -22,11 +22,11 @@ function ops.replay()
         return refuse('conflict', A.id
             .. ' was replayed meanwhile, or its lookups were made: look what came of it first')
     end
-    if wording.lacks(A.outcome, num(row.at)) then return wording.LACKS end
+    if lacks_words(A.outcome, num(row.at)) then return LACKS_WORDS end
     local taken = known_delivery(A.id, A.outcome)
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
     -- Who makes its lookups makes them for an outcome that is no more.
-    loan.finish('deferred', A.id)
+    end_loan('deferred', A.id)
     local reason = replace(row, complete(A.outcome), A.now)
     redis.call('HINCRBY', key('r', A.id), 'replays', 1)
     update(A.id, A.outcome, reason)
@@ -38,14 +38,14 @@ end
 function ops.resolve()
     local row = hash(key('r', A.id))
     if not row then return refuse('missing', 'receipt ' .. A.id) end
-    local known = loan.of('deferred', A.id)
+    local known = loan_of('deferred', A.id)
     if not row.lookups or num(row.turn) ~= A.seen or not known or known.token ~= A.token then
         return refuse('lost', A.id)
     end
-    if wording.lacks(A.outcome, num(row.at)) then return wording.LACKS end
+    if lacks_words(A.outcome, num(row.at)) then return LACKS_WORDS end
     local taken = known_delivery(A.id, A.outcome)
     if taken then return refuse('conflict', 'the delivery ' .. taken .. ' is known') end
-    loan.finish('deferred', A.id)
+    end_loan('deferred', A.id)
     local reason = replace(row, complete(A.outcome), A.now)
     update(A.id, A.outcome, reason)
     local at = A.outcome.deferred and due(A.again) or nil
@@ -59,7 +59,7 @@ end
 -- Receipts whose lookups are due: at most so many as marked ids, each with when it is due, the oldest due
 -- first; and when to ask again.
 local function due_lookups(limit)
-    local over, first_end = loan.over('deferred')
+    local over, first_end = loans_over('deferred')
     for _, id in ipairs(over) do deferral.refresh(id) end
     hush()
     local found, next_due = due_of(key('deferred'), limit)
@@ -79,7 +79,7 @@ function ops.deferred()
     local found, next_due = due_lookups(A.limit)
     for i, one in ipairs(found) do
         redis.call('ZREM', one.set, one.member)
-        found[i] = {told(one.due), one.member, one.id, loan.give('deferred', one.id)}
+        found[i] = {told(one.due), one.member, one.id, lend_one('deferred', one.id)}
     end
     return {found, told(next_due)}
 end

@@ -32,7 +32,7 @@ end
 
 -- The line of a delivery: its fields, and when it is due. Nil if there is none.
 function show.line(id)
-    local row = delivery.row(id)
+    local row = delivery_row(id)
     return row and {show.fields(row), show.due(row)}
 end
 
@@ -64,7 +64,7 @@ end
 function ops.contents()
     local found = {}
     for _, id in ipairs(A.ids) do
-        local row = delivery.row(id)
+        local row = delivery_row(id)
         if row then found[#found + 1] = {show.fields(row), redis.call('GET', key('db', id))} end
     end
     return found

@@ -4,11 +4,11 @@
 -- words_used   ZSET: their ids; no outcome of a receipt that was received more than A.used_for later refers to
 --              one
 
--- `LACKS` is the answer to who has to bring something first; nothing was done.
-local wording = {LACKS = 'lacks words'}
+-- The answer to who has to bring something first; nothing was done.
+local LACKS_WORDS = 'lacks words'
 
 -- Whether one that an outcome of a receipt of this instant refers to has to be brought first.
-function wording.lacks(o, at)
+local function lacks_words(o, at)
     for _, id in ipairs(o.words or {}) do
         local used = tonumber(redis.call('ZSCORE', key('words_used'), id) or nil)
         if not used or at > used + o.used_for then return true end
