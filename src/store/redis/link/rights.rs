@@ -14,7 +14,8 @@ const PROBE: &str = "
     local wanted = {
         {'get', key}, {'set', key, ''}, {'incr', key}, {'del', key}, {'exists', key},
         {'hset', key, '', ''}, {'hgetall', key},
-        {'rpush', key, ''}, {'lrange', key, 0, 0}, {'zadd', key, 0, ''}, {'zrange', key, 0, 0},
+        {'sadd', key, ''}, {'smembers', key}, {'rpush', key, ''}, {'lrange', key, 0, 0},
+        {'zadd', key, 0, ''}, {'zrange', key, 0, 0},
         {'pexpire', key, 1}, {'time'}, {'publish', channel, ''},
         {'subscribe', channel}, {'evalsha', sha, 1, key},
     }

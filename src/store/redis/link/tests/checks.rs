@@ -65,7 +65,7 @@ async fn the_rules_of_the_documentation_are_enough_and_less_is_refused_when_open
         ("-publish", "(publish)"),
         ("-subscribe", "(subscribe)"),
         ("-info", "'info'"),
-        ("-@write", "(set, incr, del, hset, rpush, zadd, pexpire)"),
+        ("-@write", "(set, incr, del, hset, sadd, rpush, zadd, pexpire)"),
         ("resetkeys ~other:*", "on `~{test:*` and `&test:bell`"),
         ("resetchannels", "(publish, subscribe)"),
     ];
