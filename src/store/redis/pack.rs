@@ -1,6 +1,9 @@
 //! Blobs: what the script stores without looking into it. The first byte says how the rest is kept.
 
+use std::cell::RefCell;
+
 use serde::de::DeserializeOwned;
+use zstd::bulk::Compressor;
 
 use super::answer::damaged;
 use crate::store::StoreError;
@@ -14,10 +17,20 @@ const LEVEL: i32 = 1;
 /// The longest that a blob may become again: more than any body or outcome that is accepted.
 const LONGEST: usize = 256 << 20;
 
+thread_local! {
+    /// What compressing works with; to make it anew takes a good part of what a few kilobytes do. `None`: it
+    /// could not be made.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = RefCell::new(Compressor::new(LEVEL).ok());
+}
+
+fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| compressor.as_mut()?.compress(bytes).ok())
+}
+
 /// Packs bytes; those longer than a bound are compressed if that makes them shorter.
 pub(super) fn pack(bytes: &[u8], above: usize) -> Vec<u8> {
     if bytes.len() > above
-        && let Ok(mut compressed) = zstd::bulk::compress(bytes, LEVEL)
+        && let Some(mut compressed) = compressed(bytes)
         && compressed.len() < bytes.len()
     {
         compressed.insert(0, ZSTD);
