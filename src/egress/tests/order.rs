@@ -138,6 +138,27 @@ async fn new_rules_hold_from_the_next_attempt_on() {
     world.store.until("delivered too", all_delivered).await;
 }
 
+#[tokio::test]
+async fn what_is_due_one_after_the_other_is_claimed_together() {
+    let receiver = Receiver::start(|_, _| OK).await;
+    let destination = fixture::destination(&receiver.url(), |_| ());
+    let due = |milliseconds| {
+        let created_at = fixture::start() + Duration::from_millis(milliseconds);
+        Delivery { created_at, ..delivery("", b"x") }
+    };
+    let world = World::start(&[destination], 16, vec![due(10), due(20)]);
+    ordered(&world).await;
+    world.clock.advance(Duration::from_millis(10));
+    // Time enough for a worker that would wake for the first one.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(Duration::from_millis(15));
+    world.store.until("all delivered", all_delivered).await;
+    let early = fixture::start() + Duration::from_millis(10);
+    assert!(world.store.claims.lock().unwrap().iter().all(|claim| claim.now != early));
+}
+
 /// Until the worker has found that there is nothing, and ordered what comes.
 async fn ordered(world: &World) {
     let bell = world.store.bell("sink");
