@@ -175,14 +175,8 @@ impl Worker {
                 }
             }
         }
-        let mut turns = vec![turn];
-        while turns.len() < self.reach
-            && self.attempts.len() + turns.len() < most
-            && let Some(turn) = at_once(self.stack.clone()).await
-        {
-            turns.push(turn);
-        }
-        Some(turns)
+        let places = most.saturating_sub(self.attempts.len());
+        Some(more(vec![turn], self.stack.clone(), self.reach.min(places)).await)
     }
 
     /// What may come with the next ring: as much as there are likely to be turns for. It holds none of
@@ -202,12 +196,7 @@ impl Worker {
     /// Begins what was brought, and gives back what there is no turn for.
     async fn take(&mut self, brought: Brought) -> Wake {
         let Brought { order, now, mut claimed } = brought;
-        let mut turns = Vec::with_capacity(claimed.leased.len());
-        while turns.len() < claimed.leased.len()
-            && let Some(turn) = at_once(self.stack.clone()).await
-        {
-            turns.push(turn);
-        }
+        let turns = more(Vec::new(), self.stack.clone(), claimed.leased.len()).await;
         let surplus = claimed.leased.split_off(turns.len());
         let wake = self.start(order, now, claimed, turns);
         for leased in &surplus {
@@ -344,10 +333,16 @@ impl Worker {
     }
 }
 
-/// A turn, if there is one now.
-async fn at_once(mut turn: Stack) -> Option<Stack> {
-    let ready = poll_fn(|cx| Poll::Ready(turn.poll_ready(cx))).await;
-    matches!(ready, Poll::Ready(Ok(()))).then_some(turn)
+/// These turns and as many more, up to `most` in all, as can be had at once.
+async fn more(mut turns: Vec<Stack>, stack: Stack, most: usize) -> Vec<Stack> {
+    while turns.len() < most {
+        let mut turn = stack.clone();
+        if !matches!(poll_fn(|cx| Poll::Ready(turn.poll_ready(cx))).await, Poll::Ready(Ok(()))) {
+            break;
+        }
+        turns.push(turn);
+    }
+    turns
 }
 
 async fn attempt(context: Context, case: Case, mut turn: Stack) -> Option<Timestamp> {
